@@ -112,3 +112,6 @@ class NodeSpec:
     has_intermediate_output: bool = False
     accept_all_inputs: bool = False
     can_expand: bool = True
+    expand_inputs: Callable[[Mapping[str, Any]], Mapping[str, InputSpec]] | None = None
+    """For nodes with dynamic inputs: the inputs of one prompt entry, by dotted key, from that entry's `inputs`.
+    None: `inputs` holds all there is."""
