@@ -1,0 +1,1 @@
+"""Latent spaces: their scaling, their preview factors (`formats`, data in `factors.json`)."""

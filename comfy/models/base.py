@@ -1,0 +1,193 @@
+"""A diffusion model as sampling sees it: network, parameterization, latent format.
+
+Every family builds one of these; only what differs from the default is overridden in the family's package. Packs know
+the class as `comfy.model_base.BaseModel`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from comfy.latents.formats import LatentFormat
+from comfy.patching.wrappers import WrapperExecutor, WrappersMP, get_all_wrappers
+from comfy.sampling.conds import CondCrossAttn, CondRegular
+from comfy.sampling.parameterization import ModelSampling, SamplingSettings, make_model_sampling
+
+ACTIVATION_BYTES_PER_POSITION = 64 * 1024
+"""What one latent position costs in activations of a full-width UNet in float32; measured on SD1's width, rounded up."""
+
+
+class ModelType(Enum):
+    """Kinds of prediction. Names are the field's; `prediction` is the parameterization's word for it."""
+
+    EPS = 1
+    V_PREDICTION = 2
+    V_PREDICTION_EDM = 3
+    STABLE_CASCADE = 4
+    EDM = 5
+    FLOW = 6
+    V_PREDICTION_CONTINUOUS = 7
+    FLUX = 8
+    IMG_TO_IMG = 9
+    FLOW_COSMOS = 10
+
+    @property
+    def prediction(self) -> str:
+        """The name under which `make_model_sampling` knows this kind."""
+        return self.name.lower()
+
+
+@dataclass
+class ModelConfig:
+    """What a family says about one checkpoint; packs read `unet_config`, `latent_format`, `sampling_settings`.
+
+    `family` is the family's name ("sd1"), `unet_config` the network's numbers as plain data.
+    """
+
+    family: str
+    unet_config: dict[str, Any]
+    latent_format: LatentFormat
+    model_type: ModelType = ModelType.EPS
+    schedule: SamplingSettings = field(default_factory=SamplingSettings)
+    memory_usage_factor: float = 1.0
+
+    @property
+    def sampling_settings(self) -> dict[str, Any]:
+        """The noise schedule's settings by name."""
+        return self.schedule.sampling_settings
+
+
+class DiffusionModel(nn.Module):
+    """Denoises latents: scaling in, the network, and the prediction's algebra out."""
+
+    def __init__(self, model_config: ModelConfig, diffusion_model: nn.Module) -> None:
+        super().__init__()
+        self.model_config = model_config
+        self.diffusion_model = diffusion_model
+        self.latent_format = model_config.latent_format
+        self.model_type = model_config.model_type
+        self.model_sampling: ModelSampling = make_model_sampling(
+            model_config.model_type.prediction, model_config.schedule
+        )
+        self.manual_cast_dtype: torch.dtype | None = None
+        self.memory_usage_factor = model_config.memory_usage_factor
+        self.adm_channels: int = model_config.unet_config.get("adm_in_channels") or 0
+        self.concat_keys: tuple[str, ...] = ()
+        self.current_patcher: Any = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.diffusion_model.parameters()).device
+
+    def get_dtype(self) -> torch.dtype:
+        """The type the network computes in."""
+        return next(self.diffusion_model.parameters()).dtype
+
+    def apply_model(
+        self,
+        x: Tensor,
+        t: Tensor,
+        c_concat: Tensor | None = None,
+        c_crossattn: Tensor | None = None,
+        control: Any = None,
+        transformer_options: dict[str, Any] = {},
+        **kwargs: Any,
+    ) -> Tensor:
+        """The denoised latent (B,C,...) of a noisy one at noise levels t (B,); both at the network's scale.
+
+        `c_concat` (B,c,...) is put behind the latent's channels, `c_crossattn` (B,S,W) is the text.
+        """
+        executor = WrapperExecutor.new_class_executor(
+            self._apply_model, self, get_all_wrappers(WrappersMP.APPLY_MODEL, transformer_options)
+        )
+        return executor.execute(x, t, c_concat, c_crossattn, control, transformer_options, **kwargs)
+
+    def _apply_model(
+        self,
+        x: Tensor,
+        t: Tensor,
+        c_concat: Tensor | None = None,
+        c_crossattn: Tensor | None = None,
+        control: Any = None,
+        transformer_options: dict[str, Any] = {},
+        **kwargs: Any,
+    ) -> Tensor:
+        dtype = self.get_dtype()
+        network_input = self.model_sampling.calculate_input(t, x)
+        if c_concat is not None:
+            network_input = torch.cat((network_input, c_concat.to(network_input)), dim=1)
+        timestep = self.model_sampling.timestep(t).float()
+        extra = {key: _cast(value, dtype) for key, value in kwargs.items()}
+        executor = WrapperExecutor.new_class_executor(
+            self.diffusion_model,
+            self.diffusion_model,
+            get_all_wrappers(WrappersMP.DIFFUSION_MODEL, transformer_options),
+        )
+        output = executor.execute(
+            network_input.to(dtype),
+            timestep,
+            context=_cast(c_crossattn, dtype),
+            control=control,
+            transformer_options=transformer_options,
+            **extra,
+        )
+        return self.model_sampling.calculate_denoised(t, output.float(), x)
+
+    def encode_adm(self, **kwargs: Any) -> Tensor | None:
+        """The vector condition (B,adm_channels) of families that have one."""
+        return None
+
+    def extra_conds(self, **kwargs: Any) -> dict[str, Any]:
+        """Network inputs of one conditioning entry, wrapped so that they follow the batch.
+
+        Read from kwargs: `cross_attn` (the text, (1,S,W)).
+        """
+        conds: dict[str, Any] = {}
+        vector = self.encode_adm(**kwargs)
+        if vector is not None:
+            conds["y"] = CondRegular(vector)
+        text = kwargs.get("cross_attn")
+        if text is not None:
+            conds["c_crossattn"] = CondCrossAttn(text)
+        return conds
+
+    def process_latent_in(self, latent: Tensor) -> Tensor:
+        """From the scale of the VAE to the network's."""
+        return self.latent_format.process_in(latent)
+
+    def process_latent_out(self, latent: Tensor) -> Tensor:
+        """From the network's scale to the VAE's."""
+        return self.latent_format.process_out(latent)
+
+    def scale_latent_inpaint(
+        self, sigma: Tensor, noise: Tensor, latent_image: Tensor, **kwargs: Any
+    ) -> Tensor:
+        """What stands in the kept area at a noise level: the clean latent with that much noise."""
+        shape = (-1,) + (1,) * (noise.dim() - 1)
+        return self.model_sampling.noise_scaling(sigma.reshape(shape), noise, latent_image)
+
+    def memory_required(self, input_shape: Sequence[int], cond_shapes: Any = {}) -> float:
+        """Bytes for activations of one call with a batch of this latent shape (B,C,...); an estimate for offloading."""
+        positions = input_shape[0] * math.prod(input_shape[2:])
+        return positions * ACTIVATION_BYTES_PER_POSITION * self.memory_usage_factor
+
+    def extra_conds_shapes(self, **kwargs: Any) -> dict[str, list[int]]:
+        """Shapes of inputs that make a call larger than its latent; none by default."""
+        return {}
+
+
+def _cast(value: Any, dtype: torch.dtype) -> Any:
+    """Floating tensors in the network's type; everything else as it is."""
+    if isinstance(value, Tensor):
+        return value.to(dtype) if value.dtype.is_floating_point else value
+    if isinstance(value, list):
+        return [_cast(item, dtype) for item in value]
+    return value

@@ -1,0 +1,1 @@
+"""Layer kit: attention, residual blocks, embeddings. Knows no family and reads no files."""

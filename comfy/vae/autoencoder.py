@@ -1,0 +1,223 @@
+"""The VAE object: what a VAE link carries between nodes.
+
+Pixels are (B,H,W,C) float32 in 0..1, latents (B,C,h,w) as the network gives them, without the latent format's scale.
+The networks are in the packages by family; tiles are cut in `comfy.vae.tiled`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from comfy.errors import UnknownModelError
+from comfy.memory import devices, residency
+from comfy.patching.patcher import ModelPatcher
+from comfy.vae import tiled
+from comfy.vae.families import VaeTraits, build_vae
+
+logger = logging.getLogger(__name__)
+
+
+class VAE:
+    """An autoencoder with its device, its scale between pixels and latents, and its tiled forms.
+
+    `first_stage_model` is the network (values of -1..1), `patcher` its patcher. `downscale_ratio` and `upscale_ratio`
+    are pixels per latent. `process_input` and `process_output` map between 0..1 and the network's values.
+    """
+
+    def __init__(
+        self,
+        sd: Mapping[str, Tensor] | None = None,
+        device: torch.device | None = None,
+        config: Any = None,
+        dtype: torch.dtype | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        self.first_stage_model: nn.Module
+        self.first_stage_model, traits = build_vae(sd or {}, metadata)
+        self.traits: VaeTraits = traits
+        self.latent_channels, self.output_channels = traits.latent_channels, traits.output_channels
+        self.latent_dim = traits.latent_dim
+        self.downscale_ratio, self.upscale_ratio = traits.downscale, traits.upscale
+        self.device = device or devices.vae_device()
+        self.output_device = devices.intermediate_device()
+        self.vae_dtype = dtype or torch.float32
+        if self.vae_dtype != torch.float32:
+            self.first_stage_model.to(self.vae_dtype)
+        self.patcher = ModelPatcher(self.first_stage_model, self.device, devices.vae_offload_device())
+
+    @classmethod
+    def from_state_dict(cls, sd: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> Self:
+        """A VAE from a file's tensors, keys with or without a checkpoint's prefix.
+
+        Raises: UnknownModelError, WeightsShapeError.
+        """
+        return cls(sd=sd, metadata=metadata)
+
+    def throw_exception_if_invalid(self) -> None:
+        """Passes: a VAE that exists has its network. Kept for callers of old."""
+
+    @staticmethod
+    def process_input(image: Tensor) -> Tensor:
+        """0..1 to -1..1."""
+        return image * 2.0 - 1.0
+
+    @staticmethod
+    def process_output(image: Tensor) -> Tensor:
+        """About -1..1 to 0..1, cut off."""
+        return ((image + 1.0) / 2.0).clamp_(0.0, 1.0)
+
+    def memory_used_decode(self, shape: Any, dtype: torch.dtype) -> float:
+        """Bytes to decode one latent batch of a shape (B,C,h,w)."""
+        pixels = shape[0] * shape[-1] * shape[-2] * self.upscale_ratio**2
+        return pixels * self.traits.decode_bytes_per_pixel * dtype.itemsize / 4
+
+    def memory_used_encode(self, shape: Any, dtype: torch.dtype) -> float:
+        """Bytes to encode one pixel batch of a shape (B,C,H,W)."""
+        return shape[0] * shape[-1] * shape[-2] * self.traits.encode_bytes_per_pixel * dtype.itemsize / 4
+
+    def spacial_compression_decode(self) -> int:
+        """Pixels per latent when decoding."""
+        return self.upscale_ratio
+
+    def spacial_compression_encode(self) -> int:
+        """Pixels per latent when encoding."""
+        return self.downscale_ratio
+
+    def temporal_compression_decode(self) -> int | None:
+        """Frames per latent; None for images."""
+        return None
+
+    @torch.no_grad()
+    def decode(self, samples_in: Tensor, vae_options: dict[str, Any] = {}) -> Tensor:
+        """Pixels (B,H,W,C) float32 in 0..1 of latents (B,c,h,w); in tiles when the whole does not fit into memory.
+
+        Raises: UnknownModelError when the latents have another number of channels.
+        """
+        self._check_latent(samples_in)
+        try:
+            pieces = [
+                self.process_output(self.decode_raw(piece)).to(self.output_device)
+                for piece in samples_in.split(self._load(self.memory_used_decode, samples_in))
+            ]
+            pixels = torch.cat(pieces)
+        except torch.OutOfMemoryError:
+            logger.warning("not enough memory to decode %s at once, going on in tiles", [*samples_in.shape])
+            devices.soft_empty_cache()
+            pixels = self.decode_tiled_(samples_in)
+        return pixels.movedim(1, -1)
+
+    @torch.no_grad()
+    def encode(self, pixel_samples: Tensor) -> Tensor:
+        """Latents (B,c,h,w) of pixels (B,H,W,C) in 0..1: the posterior's mean; sizes are cut to whole latents."""
+        pixels = self.vae_encode_crop_pixels(pixel_samples).movedim(-1, 1)
+        try:
+            pieces = [
+                self.encode_raw(self.process_input(piece)).to(self.output_device)
+                for piece in pixels.split(self._load(self.memory_used_encode, pixels))
+            ]
+            return torch.cat(pieces)
+        except torch.OutOfMemoryError:
+            logger.warning("not enough memory to encode %s at once, going on in tiles", [*pixels.shape])
+            devices.soft_empty_cache()
+            return self.encode_tiled_(pixels)
+
+    @torch.no_grad()
+    def decode_tiled(
+        self,
+        samples: Tensor,
+        tile_x: int | None = None,
+        tile_y: int | None = None,
+        overlap: int | None = None,
+        tile_t: int | None = None,
+        overlap_t: int | None = None,
+    ) -> Tensor:
+        """`decode` in tiles; sizes and overlap in latents."""
+        self._check_latent(samples)
+        self._load(self.memory_used_decode, samples[:1])
+        given = {"tile_x": tile_x, "tile_y": tile_y, "overlap": overlap}
+        sizes = {name: value for name, value in given.items() if value is not None}
+        return self.decode_tiled_(samples, **sizes).movedim(1, -1)
+
+    @torch.no_grad()
+    def encode_tiled(
+        self,
+        pixel_samples: Tensor,
+        tile_x: int | None = None,
+        tile_y: int | None = None,
+        overlap: int | None = None,
+        tile_t: int | None = None,
+        overlap_t: int | None = None,
+    ) -> Tensor:
+        """`encode` in tiles; sizes and overlap in pixels."""
+        pixels = self.vae_encode_crop_pixels(pixel_samples).movedim(-1, 1)
+        self._load(self.memory_used_encode, pixels[:1])
+        given = {"tile_x": tile_x, "tile_y": tile_y, "overlap": overlap}
+        sizes = {name: value for name, value in given.items() if value is not None}
+        return self.encode_tiled_(pixels, **sizes)
+
+    def decode_tiled_(self, samples: Tensor, tile_x: int = 64, tile_y: int = 64, overlap: int = 16) -> Tensor:
+        """Tiled decoding, (B,c,h,w) to (B,C,H,W) in 0..1; sizes in latents."""
+        blended = tiled.three_passes(
+            samples,
+            self.decode_raw,
+            tile=(tile_x, tile_y),
+            overlap=overlap,
+            scale=self.upscale_ratio,
+            channels=self.output_channels,
+            device=self.output_device,
+        )
+        return self.process_output(blended)
+
+    def encode_tiled_(
+        self, pixel_samples: Tensor, tile_x: int = 512, tile_y: int = 512, overlap: int = 64
+    ) -> Tensor:
+        """Tiled encoding, (B,C,H,W) in 0..1 to (B,c,h,w); sizes in pixels."""
+        return tiled.three_passes(
+            pixel_samples,
+            lambda pixels: self.encode_raw(self.process_input(pixels)),
+            tile=(tile_x, tile_y),
+            overlap=overlap,
+            scale=1 / self.downscale_ratio,
+            channels=self.latent_channels,
+            device=self.output_device,
+        )
+
+    def decode_raw(self, latent: Tensor) -> Tensor:
+        """The network's pixels, float32, about -1..1."""
+        return self.first_stage_model.decode(latent.to(self.device, self.vae_dtype)).float()
+
+    def encode_raw(self, pixels: Tensor) -> Tensor:
+        """The network's latent, float32, of pixels in -1..1."""
+        return self.first_stage_model.encode(pixels.to(self.device, self.vae_dtype)).float()
+
+    def vae_encode_crop_pixels(self, pixels: Tensor) -> Tensor:
+        """The middle of pixels (B,H,W,C) whose sides are whole latents, and as many channels as the network reads."""
+        for axis in (1, 2):
+            size = pixels.shape[axis] // self.downscale_ratio * self.downscale_ratio
+            pixels = pixels.narrow(axis, (pixels.shape[axis] - size) // 2, size)
+        return pixels[..., : self.output_channels]
+
+    def get_sd(self) -> dict[str, Tensor]:
+        """The network's weights by name."""
+        return dict(self.first_stage_model.state_dict())
+
+    def _load(self, estimate: Any, batch: Tensor) -> int:
+        """Brings the weights to the device; gives how many items of the batch to run at once."""
+        needed = estimate(batch[:1].shape, self.vae_dtype)
+        residency.load_models_gpu([self.patcher], memory_required=needed)
+        free = devices.get_free_memory(self.device)
+        free_bytes = free[0] if isinstance(free, tuple) else free
+        return max(1, int(free_bytes / 2 / max(needed, 1)))
+
+    def _check_latent(self, samples: Tensor) -> None:
+        if samples.dim() != 4 or samples.shape[1] != self.latent_channels:
+            raise UnknownModelError(
+                "the latent is of another kind than this VAE's",
+                expected=f"(B,{self.latent_channels},h,w)",
+                found=str([*samples.shape]),
+            )
