@@ -1,0 +1,99 @@
+"""Names of samplers and schedulers as users know them, and what each name stands for.
+
+The list objects are shared with the doors and with node schemas: packs append to them in place, so they are never
+replaced. A pack's sampler is found as `sample_<name>` of `comfy.k_diffusion.sampling`, where packs set it;
+that look-up is `sampler_function`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from comfy.errors import SamplingError
+from comfy.sampling import samplers, schedules
+from comfy.sampling.parameterization import ModelSampling
+from comfy.sampling.sampler import KSAMPLER
+
+
+class SchedulerHandler(NamedTuple):
+    """How a scheduler is called: f(model_sampling, steps), or f(n=, sigma_min=, sigma_max=) without `use_ms`."""
+
+    handler: Callable[..., Tensor]
+    use_ms: bool = True
+
+
+SCHEDULER_HANDLERS: dict[str, SchedulerHandler] = {
+    "simple": SchedulerHandler(schedules.simple_scheduler),
+    "sgm_uniform": SchedulerHandler(schedules.sgm_scheduler),
+    "karras": SchedulerHandler(schedules.karras_sigmas, use_ms=False),
+    "exponential": SchedulerHandler(schedules.exponential_sigmas, use_ms=False),
+    "ddim_uniform": SchedulerHandler(schedules.ddim_scheduler),
+    "beta": SchedulerHandler(schedules.beta_scheduler),
+    "normal": SchedulerHandler(schedules.normal_scheduler),
+    "linear_quadratic": SchedulerHandler(schedules.linear_quadratic_schedule),
+    "kl_optimal": SchedulerHandler(schedules.kl_optimal_scheduler, use_ms=False),
+}
+
+SCHEDULER_NAMES: list[str] = list(SCHEDULER_HANDLERS)
+
+
+SAMPLER_NAMES: list[str] = ["euler", "euler_ancestral", "ddim"]
+
+KSAMPLER_NAMES: list[str] = [name for name in SAMPLER_NAMES if name not in ("ddim", "uni_pc", "uni_pc_bh2")]
+
+# Their last step before zero is better left out; the schedule is asked for one step more.
+DISCARD_PENULTIMATE_SAMPLERS: set[str] = {"dpm_2", "dpm_2_ancestral", "uni_pc", "uni_pc_bh2"}
+
+
+def sampler_function(name: str) -> Callable[..., Tensor]:
+    """The sampler function of a name.
+
+    Raises: SamplingError where there is none.
+    """
+    function = getattr(samplers, f"sample_{name}", None)
+    if function is None:
+        msg = f"sampler {name!r} is not one of {', '.join(SAMPLER_NAMES)}"
+        raise SamplingError(msg)
+    return function
+
+
+def ksampler(
+    sampler_name: str,
+    extra_options: dict[str, Any] | None = None,
+    inpaint_options: dict[str, Any] | None = None,
+) -> KSAMPLER:
+    """The sampler object of a name with options for its function and for inpainting.
+
+    Raises: SamplingError for an unknown name.
+    """
+    return KSAMPLER(sampler_function(sampler_name), extra_options, inpaint_options)
+
+
+def sampler_object(name: str) -> KSAMPLER:
+    """The sampler object that a name in SAMPLER_NAMES stands for.
+
+    Raises: SamplingError for an unknown name.
+    """
+    if name == "ddim":
+        # DDIM without its own noise is Euler's step; what it keeps is fresh noise for the known part.
+        return ksampler("euler", inpaint_options={"random": True})
+    return ksampler(name)
+
+
+def calculate_sigmas(model_sampling: ModelSampling, scheduler_name: str, steps: int) -> Tensor:
+    """The noise levels of a named schedule, (about steps + 1,), largest first.
+
+    Raises: SamplingError for an unknown name.
+    """
+    handler = SCHEDULER_HANDLERS.get(scheduler_name)
+    if handler is None:
+        msg = f"scheduler {scheduler_name!r} is not one of {', '.join(SCHEDULER_HANDLERS)}"
+        raise SamplingError(msg)
+    if handler.use_ms:
+        return handler.handler(model_sampling, steps)
+    return handler.handler(
+        n=steps, sigma_min=float(model_sampling.sigma_min), sigma_max=float(model_sampling.sigma_max)
+    )
