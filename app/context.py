@@ -1,0 +1,52 @@
+"""What a handler can reach: one record in the aiohttp application, read with `context_of(request)`.
+
+Handlers are plain functions in `app/routes`; they hold no state and close over nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from app.config import ServerConfig
+from app.engine import Engine
+from app.events.hub import EventHub
+from app.frontend import WebRoots
+from app.intake import PromptIntake
+from app.logs import LogBuffer
+from app.users import UserStore
+
+
+@dataclass(slots=True)
+class Context:
+    """The parts of one server. `engine` is set by `PromptServer.attach_engine` before the first request."""
+
+    config: ServerConfig
+    hub: EventHub
+    users: UserStore
+    logs: LogBuffer
+    intake: PromptIntake
+    roots: WebRoots
+    rewrite_prompt: Callable[[Any], Any]
+    """Runs the on_prompt handlers of packs over a POST /prompt body."""
+    running: Callable[[], tuple[str | None, str | None]]
+    """(client id, display node id) of what runs now, for a client that reconnects."""
+    attached: Engine | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The engine behind the routes."""
+        assert self.attached is not None, "attach_engine() comes before the first request"
+        return self.attached
+
+
+CONTEXT: web.AppKey[Context] = web.AppKey("context", Context)
+
+
+def context_of(request: web.Request) -> Context:
+    """The context of the application, also from a handler of a sub-application."""
+    found: Context = request.config_dict[CONTEXT]
+    return found

@@ -1,0 +1,122 @@
+"""Who is connected, and the delivery of messages to their outboxes.
+
+All methods run on the server's loop, except `wants`, which any thread may call. One socket per session id: a
+second connection with the same id takes over, the first one stays open and gets nothing more, and its end
+does not touch the newcomer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from app.events.outbox import Message, Outbox, OutboxOverflowError
+
+logger = logging.getLogger(__name__)
+
+
+class Client:
+    """One websocket: its outbox and the task that writes it out."""
+
+    def __init__(self, sid: str, socket: web.WebSocketResponse, abort: Callable[[], None]) -> None:
+        self.sid, self.socket = sid, socket
+        self.outbox = Outbox()
+        self.has_spoken = False
+        """Whether the client's first text message was read; feature flags count only in that one."""
+        self._abort = abort
+        self._wake = asyncio.Event()
+        self._pump = asyncio.create_task(self._write_out(), name=f"websocket {sid}")
+
+    def push(self, message: Message) -> None:
+        """Queues a message; a client that left too much unread is cut off."""
+        try:
+            self.outbox.push(message)
+        except OutboxOverflowError as error:
+            logger.warning("websocket %s is closed: %s", self.sid, error)
+            self._abort()
+        self._wake.set()
+
+    async def stop(self) -> None:
+        """Ends the writing task."""
+        self._pump.cancel()
+        await asyncio.gather(self._pump, return_exceptions=True)
+
+    async def _write_out(self) -> None:
+        while True:
+            message = self.outbox.pop()
+            if message is None:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            try:
+                if isinstance(message.payload, str):
+                    await self.socket.send_str(message.payload)
+                else:
+                    await self.socket.send_bytes(message.payload)
+            except (ConnectionError, RuntimeError):  # closing or closed: the reading side ends the client
+                return
+
+
+class EventHub:
+    """The table of connected clients. `sockets` and `sockets_metadata` are what packs look at."""
+
+    def __init__(self, features: Callable[[], Mapping[str, Any]]) -> None:
+        self.sockets: dict[str, web.WebSocketResponse] = {}
+        self.sockets_metadata: dict[str, dict[str, Any]] = {}
+        self._clients: dict[str, Client] = {}
+        self._features = features
+
+    def connect(self, client: Client, greeting: list[Message]) -> None:
+        """Enters a client; `greeting` goes out before anything else it will get."""
+        for message in greeting:
+            client.push(message)
+        self._clients[client.sid] = client
+        self.sockets[client.sid] = client.socket
+        self.sockets_metadata[client.sid] = {"feature_flags": {}}
+
+    async def disconnect(self, client: Client) -> None:
+        """Removes a client, unless its id was taken over meanwhile."""
+        if self._clients.get(client.sid) is client:
+            del self._clients[client.sid]
+            self.sockets.pop(client.sid, None)
+            self.sockets_metadata.pop(client.sid, None)
+        await client.stop()
+
+    def wants(self, sid: str | None) -> bool:
+        """Whether a message for `sid` (None: everybody) has a receiver. Safe from any thread."""
+        return bool(self._clients) if sid is None else sid in self._clients
+
+    def deliver(self, message: Message, sid: str | None) -> None:
+        """Queues a message for one client or, with None, for all. An unknown id drops it."""
+        if sid is None:
+            for client in list(self._clients.values()):
+                client.push(message)
+        elif (client_or_none := self._clients.get(sid)) is not None:
+            client_or_none.push(message)
+
+    def receive(self, client: Client, text: str) -> None:
+        """Reads one text message of a client: the handshake, if it is the first."""
+        is_first, client.has_spoken = not client.has_spoken, True
+        try:
+            message = json.loads(text)
+        except (ValueError, RecursionError):
+            logger.warning("websocket %s sent text that is not JSON", client.sid)
+            return
+        if not is_first or not isinstance(message, dict) or message.get("type") != "feature_flags":
+            return
+        flags = message.get("data")
+        if self._clients.get(client.sid) is client:
+            self.sockets_metadata[client.sid]["feature_flags"] = flags if isinstance(flags, dict) else {}
+        answer = {"type": "feature_flags", "data": dict(self._features())}
+        client.push(Message(json.dumps(answer), "feature_flags"))
+
+    async def close(self) -> None:
+        """Closes every socket, so that the server can stop."""
+        for client in list(self._clients.values()):
+            await client.stop()
+            await client.socket.close(code=1001, message=b"server stops")

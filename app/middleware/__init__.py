@@ -1,0 +1,1 @@
+"""One concern per file: error answers, origin check and CORS, size limit; headers are set by signals."""

@@ -1,0 +1,42 @@
+"""/history: finished prompts."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from app.bodies import query_int, read_json_object, string_list
+from app.context import context_of
+
+
+async def get_history(request: web.Request) -> web.Response:
+    """All entries, oldest first, or the part that max_items and offset choose."""
+    max_items = query_int(request, "max_items")
+    offset = query_int(request, "offset", -1)
+    queue = context_of(request).engine.queue
+    assert offset is not None
+    return web.json_response(queue.get_history(max_items=max_items, offset=offset))
+
+
+async def get_history_entry(request: web.Request) -> web.Response:
+    """The entry of one prompt as the only key; {} for an unknown or unfinished one."""
+    queue = context_of(request).engine.queue
+    return web.json_response(queue.get_history(prompt_id=request.match_info["prompt_id"]))
+
+
+async def post_history(request: web.Request) -> web.Response:
+    """Forgets all entries, or the named ones."""
+    body = await read_json_object(request)
+    queue = context_of(request).engine.queue
+    doomed = string_list(body, "delete")
+    if body.get("clear"):
+        queue.wipe_history()
+    for prompt_id in doomed:
+        queue.delete_history_item(prompt_id)
+    return web.Response()
+
+
+ROUTES = (
+    web.get("/history", get_history),
+    web.get("/history/{prompt_id}", get_history_entry),
+    web.post("/history", post_history),
+)

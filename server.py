@@ -1,0 +1,294 @@
+"""`PromptServer`: the one server of the process, as node packs know it. Built by `create_server`.
+
+Life: `create_server(config)` makes it and sets `PromptServer.instance`, so that packs find it while they
+load; `attach_engine(engine)` hands in queue, validation and node descriptions; `add_routes()` comes after
+all packs are loaded, because their routes get the /api alias too; then `await start()`, and `await stop()`
+at the end. `send_sync` and `queue_updated` are safe from any thread; the rest belongs to the loop's thread.
+
+The work is done in `app`: routes in `app/routes`, the websocket in `app/events`. This module is the surface.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from aiohttp import web
+
+import folder_paths
+from app.application import add_all_routes, build_application
+from app.config import ServerConfig
+from app.context import Context
+from app.engine import Engine, PromptQueue
+from app.events.binary import (
+    BinaryEventTypes,
+    encode_binary,
+    encode_json,
+    encode_preview,
+    encode_preview_with_metadata,
+    encode_text,
+)
+from app.events.hub import EventHub
+from app.events.outbox import DROPPABLE_BINARY, DROPPABLE_JSON, Message
+from app.features import server_features
+from app.frontend import find_web_roots, force_content_types
+from app.intake import OnPrompt, PromptIntake
+from app.logs import Entry, LogBuffer, terminal_size
+from app.middleware.origin import is_loopback as is_loopback
+from app.users import UserStore
+
+__all__ = ["BinaryEventTypes", "PromptServer", "create_server", "is_loopback", "web"]
+
+logger = logging.getLogger(__name__)
+
+
+def create_server(config: ServerConfig, loop: asyncio.AbstractEventLoop | None = None) -> PromptServer:
+    """The server of this process. Call it with the loop running, or name the loop that will run it."""
+    return PromptServer(loop or asyncio.get_running_loop(), config)
+
+
+class PromptServer:
+    """Routes, event socket and the state that packs read."""
+
+    instance: ClassVar[PromptServer]
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, config: ServerConfig | None = None) -> None:
+        PromptServer.instance = self
+        self.loop = loop
+        self.config = config or ServerConfig()
+        force_content_types()
+        self.client_id: str | None = None
+        self.last_node_id: str | None = None
+        self.last_prompt_id: str | None = None
+        self.supports = ["custom_nodes_from_web"]
+        self.address, self.port = "127.0.0.1", self.config.port
+        self.messages: asyncio.Queue[tuple[Any, Any, str | None]] = asyncio.Queue()
+        """For packs that put (event, data, sid) themselves; `send_sync` does not pass through here."""
+        self.hub = EventHub(lambda: server_features(self.config))
+        self.logs = LogBuffer()
+        self.logs.listen(self._log_written)
+        self.intake = PromptIntake()
+        self.user_manager = UserStore(folder_paths.get_user_directory, self.config.multi_user)
+        self.routes = web.RouteTableDef()
+        self.app = build_application(self.config)
+        self.context = Context(
+            config=self.config,
+            hub=self.hub,
+            users=self.user_manager,
+            logs=self.logs,
+            intake=self.intake,
+            roots=find_web_roots(self.config.front_end_root),
+            rewrite_prompt=lambda body: self.trigger_on_prompt(body),
+            running=lambda: (self.client_id, self.last_node_id),
+        )
+        self.web_root = str(self.context.roots.page)
+        self._runner: web.AppRunner | None = None
+        self._publisher: asyncio.Task[None] | None = None
+
+    # -- what packs read ------------------------------------------------------------------------------------
+
+    @property
+    def sockets(self) -> dict[str, web.WebSocketResponse]:
+        """Session id -> socket."""
+        return self.hub.sockets
+
+    @property
+    def sockets_metadata(self) -> dict[str, dict[str, Any]]:
+        """Session id -> {"feature_flags": {...}}."""
+        return self.hub.sockets_metadata
+
+    @property
+    def prompt_queue(self) -> PromptQueue:
+        """The queue of the attached engine."""
+        return self.context.engine.queue
+
+    @property
+    def number(self) -> int:
+        """The counter behind queue numbers."""
+        return self.intake.number
+
+    @number.setter
+    def number(self, value: int) -> None:
+        self.intake.number = value
+
+    @property
+    def on_prompt_handlers(self) -> list[OnPrompt]:
+        """The handlers that may rewrite the body of POST /prompt."""
+        return self.intake.on_prompt_handlers
+
+    def get_queue_info(self) -> dict[str, Any]:
+        """Pending plus running prompts, as in `status` messages."""
+        return {"exec_info": {"queue_remaining": self.prompt_queue.get_tasks_remaining()}}
+
+    # -- prompts --------------------------------------------------------------------------------------------
+
+    def add_on_prompt_handler(self, handler: OnPrompt) -> None:
+        """Lets a pack rewrite each POST /prompt body."""
+        self.on_prompt_handlers.append(handler)
+
+    def trigger_on_prompt(self, json_data: dict[str, Any]) -> dict[str, Any]:
+        """Runs the handlers in order; one that raises is logged and passed over."""
+        for handler in self.on_prompt_handlers:
+            try:
+                json_data = handler(json_data)
+            except Exception:  # foreign code
+                logger.exception("an on_prompt handler raised and is passed over")
+        return json_data
+
+    # -- events ---------------------------------------------------------------------------------------------
+
+    def send_sync(self, event: int | str, data: Any, sid: str | None = None) -> None:
+        """Sends an event to one client, or to all. Any thread.
+
+        `event` is a text with JSON data, or a number with bytes, or a preview: (format, picture, max size)
+        for UNENCODED_PREVIEW_IMAGE, that and a metadata dict for PREVIEW_IMAGE_WITH_METADATA. The data is
+        encoded here, in the caller's thread: later changes of it are not sent, and the loop stays free.
+        """
+        if not self.hub.wants(sid):
+            return
+        message = _message(event, data)
+        try:
+            self.loop.call_soon_threadsafe(self.hub.deliver, message, sid)
+        except RuntimeError:
+            logger.debug("the loop is closed; event %s is not sent", event)
+
+    def queue_updated(self) -> None:
+        """Tells all clients how many prompts wait or run."""
+        self.send_sync("status", {"status": self.get_queue_info()})
+
+    def send_progress_text(self, text: bytes | bytearray | str, node_id: str, sid: str | None = None) -> None:
+        """Shows a line of text on a node."""
+        self.send_sync(BinaryEventTypes.TEXT, encode_text(node_id, text), sid)
+
+    async def send(self, event: int | str, data: Any, sid: str | None = None) -> None:
+        """As `send_sync`, on the loop."""
+        if self.hub.wants(sid):
+            self.hub.deliver(_message(event, data), sid)
+
+    async def send_json(self, event: str, data: Any, sid: str | None = None) -> None:
+        """A JSON event."""
+        await self.send(event, data, sid)
+
+    async def send_bytes(self, event: int, data: bytes, sid: str | None = None) -> None:
+        """A binary event."""
+        await self.send(int(event), data, sid)
+
+    async def send_image(self, image_data: tuple[str, Any, int | None], sid: str | None = None) -> None:
+        """A preview picture."""
+        await self.send(BinaryEventTypes.UNENCODED_PREVIEW_IMAGE, image_data, sid)
+
+    async def send_image_with_metadata(
+        self,
+        image_data: tuple[str, Any, int | None],
+        metadata: Mapping[str, Any] | None = None,
+        sid: str | None = None,
+    ) -> None:
+        """A preview picture that says which node it belongs to."""
+        await self.send(BinaryEventTypes.PREVIEW_IMAGE_WITH_METADATA, (image_data, metadata or {}), sid)
+
+    def encode_bytes(self, event: int, data: bytes) -> bytes:
+        """The frame of a binary event."""
+        return encode_binary(event, data)
+
+    async def publish_loop(self) -> None:
+        """Sends what packs put into `messages`; runs until it is cancelled."""
+        while True:
+            event, data, sid = await self.messages.get()
+            try:
+                await self.send(event, data, sid)
+            except (TypeError, ValueError):
+                logger.exception("event %s of a pack cannot be sent", event)
+
+    def _log_written(self, entry: Entry) -> None:
+        if self.logs.subscribers:
+            for sid in tuple(self.logs.subscribers):
+                self.send_sync("logs", {"entries": [entry], "size": terminal_size()}, sid)
+
+    # -- life -----------------------------------------------------------------------------------------------
+
+    def attach_engine(self, engine: Engine) -> None:
+        """Hands in the engine; once, before `add_routes`."""
+        self.context.attached = engine
+
+    async def setup(self) -> None:
+        """Kept for packs that call it: there is nothing to prepare."""
+
+    def add_routes(self) -> None:
+        """Adds all routes, those of packs included, each below /api too."""
+        add_all_routes(self.app, self.context, self.routes)
+
+    async def start(
+        self,
+        address: str | None = None,
+        port: int | None = None,
+        verbose: bool = True,
+        call_on_start: Callable[[str, str, int], Any] | None = None,
+    ) -> None:
+        """Binds and serves. Without arguments: the addresses and port of the config.
+
+        Raises: OSError when an address cannot be bound.
+        """
+        addresses = [address] if address is not None else list(self.config.addresses)
+        number = self.config.port if port is None else port
+        await self.start_multi_address([(name, number) for name in addresses], call_on_start, verbose)
+
+    async def start_multi_address(
+        self,
+        addresses: list[tuple[str, int]],
+        call_on_start: Callable[[str, str, int], Any] | None = None,
+        verbose: bool = True,
+    ) -> None:
+        """As `start`, for (address, port) pairs. Port 0 takes a free one, found in `port` afterwards."""
+        self._runner = web.AppRunner(self.app, access_log=None)
+        await self._runner.setup()
+        context = _tls_context(self.config)
+        scheme = "https" if context else "http"
+        for index, (address, port) in enumerate(addresses):
+            site = web.TCPSite(self._runner, address, port, ssl_context=context)
+            await site.start()
+            bound = self._runner.addresses[-1]
+            if index == 0:
+                self.address, self.port = address, int(bound[1])
+            if verbose:
+                logger.info("To see the GUI go to: %s://%s", scheme, _host_port(address, int(bound[1])))
+        self._publisher = asyncio.create_task(self.publish_loop(), name="publish_loop")
+        if call_on_start is not None:
+            call_on_start(scheme, self.address, self.port)
+
+    async def stop(self) -> None:
+        """Closes sockets and connections. The engine's thread is its owner's to stop."""
+        self.logs.listen(None)
+        if self._publisher is not None:
+            self._publisher.cancel()
+            await asyncio.gather(self._publisher, return_exceptions=True)
+        await self.hub.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+
+def _message(event: int | str, data: Any) -> Message:
+    """One event as a frame. Raises: TypeError or ValueError for data that cannot be encoded."""
+    if event == BinaryEventTypes.UNENCODED_PREVIEW_IMAGE:
+        image_type, image, max_size = data
+        event, data = BinaryEventTypes.PREVIEW_IMAGE, encode_preview(image_type, image, max_size)
+    elif event == BinaryEventTypes.PREVIEW_IMAGE_WITH_METADATA and isinstance(data, tuple):
+        (image_type, image, max_size), metadata = data
+        data = encode_preview_with_metadata(image_type, image, max_size, metadata)
+    if isinstance(event, str):
+        return Message(encode_json(event, data), event, event in DROPPABLE_JSON)
+    return Message(encode_binary(event, data), f"binary {int(event)}", int(event) in DROPPABLE_BINARY)
+
+
+def _tls_context(config: ServerConfig) -> ssl.SSLContext | None:
+    if config.tls_certfile is None or config.tls_keyfile is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certfile=config.tls_certfile, keyfile=config.tls_keyfile)
+    return context
+
+
+def _host_port(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
