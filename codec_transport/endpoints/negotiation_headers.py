@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from codec_transport.spaces.space import hex_of
+from codec_transport.wire.codings import IDENTITY
 
 MEDIA_TYPES: dict[str, tuple[str, str]] = {  # format -> plain form, codec form
     "msgpack": ("application/x-msgpack", "application/x-codec-msgpack"),
     "protobuf": ("application/x-protobuf", "application/x-codec-protobuf"),
 }
-IDENTITY = "identity"
+
 # Best first among equals: dictionaries beat br, br beats gzip on these bodies.
 CODING_PREFERENCE: tuple[str, ...] = ("zstd", "br", "gzip", IDENTITY)
 

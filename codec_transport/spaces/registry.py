@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from codec_transport.errors import LocalProtocolError, UnknownSpaceError
@@ -40,7 +40,7 @@ class LatentMap:
     space_id: str
     url: str
     immutable_url: str
-    body: bytes
+    body: bytes = field(repr=False)
     hash: str
 
     def pointer(self) -> Json:
