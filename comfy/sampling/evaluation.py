@@ -213,3 +213,15 @@ def calc_cond_batch(
             target += output * cutout.mult
             weight += cutout.mult
     return [total.div_(weight) for total, weight in zip(sums, weights, strict=True)]
+
+
+def calc_cond_uncond_batch(
+    model: SampledModel,
+    cond: list[Condition] | None,
+    uncond: list[Condition] | None,
+    x_in: Tensor,
+    timestep: Tensor,
+    model_options: dict[str, Any],
+) -> tuple[Tensor, ...]:
+    """`calc_cond_batch` for two sides; older packs call it."""
+    return tuple(calc_cond_batch(model, [cond, uncond], x_in, timestep, model_options))

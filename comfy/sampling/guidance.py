@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from comfy import interruption
-from comfy.sampling import conditions, evaluation, guidance, preparation
+from comfy.sampling import conditions, evaluation, preparation
 from comfy.sampling.model import Condition, Conditionings, ModelPatcherLike
 from comfy.sampling.sampler import Sampler
 
@@ -113,7 +113,7 @@ def sampling_function(
             "model_options": model_options,
         }
         outputs = pre_cfg(args)
-    return guidance.cfg_function(
+    return cfg_function(
         model,
         outputs[0],
         outputs[1],
@@ -176,7 +176,7 @@ class CFGGuider:
         seed: int | None = None,
     ) -> Tensor:
         """The denoised (!) latent for x (B,C,...) at sigma (B,); the name is upstream's. Override to guide."""
-        return guidance.sampling_function(
+        return sampling_function(
             self.inner_model,
             x,
             timestep,

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from comfy.errors import SamplingError
 from comfy.memory import devices
-from comfy.sampling import registry, run
-from comfy.sampling.guidance import CFGGuider, GuiderCallback
+from comfy.sampling import guidance, registry
+from comfy.sampling.guidance import GuiderCallback
 from comfy.sampling.model import ModelPatcherLike
 from comfy.sampling.noise import prepare_noise as prepare_noise
 from comfy.sampling.sampler import Sampler
@@ -56,7 +56,7 @@ def sample_with_guider(
 
     The model's own device and options hold.
     """
-    guider = CFGGuider(model)
+    guider = guidance.CFGGuider(model)
     guider.set_conds(positive, negative)
     guider.set_cfg(cfg)
     start = torch.zeros_like(noise) if latent_image is None else latent_image
@@ -138,7 +138,7 @@ class KSampler:
             if start_step >= len(levels) - 1:
                 return torch.zeros_like(noise) if latent_image is None else latent_image
             levels = levels[start_step:]
-        return run.sample_with_guider(
+        return sample_with_guider(
             self.model,
             noise,
             positive,
@@ -224,7 +224,7 @@ def sample_custom(
     seed: int | None = None,
 ) -> Tensor:
     """A latent like `sample`'s, with a sampler object and levels of the caller's choice."""
-    samples = run.sample_with_guider(
+    samples = sample_with_guider(
         model,
         noise,
         positive,
