@@ -21,7 +21,7 @@ from comfy.sampling.conds import CondCrossAttn, CondRegular
 from comfy.sampling.parameterization import ModelSampling, SamplingSettings, make_model_sampling
 
 ACTIVATION_BYTES_PER_POSITION = 64 * 1024
-"""What one latent position costs in activations of a full-width UNet in float32; measured on SD1's width, rounded up."""
+"""What one latent position costs in activations of a UNet of SD1's width in float32, rounded up."""
 
 
 class ModelType(Enum):
@@ -98,13 +98,14 @@ class DiffusionModel(nn.Module):
         c_concat: Tensor | None = None,
         c_crossattn: Tensor | None = None,
         control: Any = None,
-        transformer_options: dict[str, Any] = {},
+        transformer_options: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> Tensor:
         """The denoised latent (B,C,...) of a noisy one at noise levels t (B,); both at the network's scale.
 
         `c_concat` (B,c,...) is put behind the latent's channels, `c_crossattn` (B,S,W) is the text.
         """
+        transformer_options = {} if transformer_options is None else transformer_options
         executor = WrapperExecutor.new_class_executor(
             self._apply_model, self, get_all_wrappers(WrappersMP.APPLY_MODEL, transformer_options)
         )
@@ -114,10 +115,10 @@ class DiffusionModel(nn.Module):
         self,
         x: Tensor,
         t: Tensor,
-        c_concat: Tensor | None = None,
-        c_crossattn: Tensor | None = None,
-        control: Any = None,
-        transformer_options: dict[str, Any] = {},
+        c_concat: Tensor | None,
+        c_crossattn: Tensor | None,
+        control: Any,
+        transformer_options: dict[str, Any],
         **kwargs: Any,
     ) -> Tensor:
         dtype = self.get_dtype()
@@ -174,7 +175,7 @@ class DiffusionModel(nn.Module):
         shape = (-1,) + (1,) * (noise.dim() - 1)
         return self.model_sampling.noise_scaling(sigma.reshape(shape), noise, latent_image)
 
-    def memory_required(self, input_shape: Sequence[int], cond_shapes: Any = {}) -> float:
+    def memory_required(self, input_shape: Sequence[int], cond_shapes: Any = None) -> float:
         """Bytes for activations of one call with a batch of this latent shape (B,C,...); an estimate for offloading."""
         positions = input_shape[0] * math.prod(input_shape[2:])
         return positions * ACTIVATION_BYTES_PER_POSITION * self.memory_usage_factor

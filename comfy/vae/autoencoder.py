@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from comfy.errors import UnknownModelError
 from comfy.memory import devices, residency
@@ -37,7 +37,7 @@ class VAE:
         dtype: torch.dtype | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        self.first_stage_model: nn.Module
+        self.first_stage_model: Any
         self.first_stage_model, traits = build_vae(sd or {}, metadata)
         self.traits: VaeTraits = traits
         self.latent_channels, self.output_channels = traits.latent_channels, traits.output_channels
@@ -93,7 +93,7 @@ class VAE:
         return None
 
     @torch.no_grad()
-    def decode(self, samples_in: Tensor, vae_options: dict[str, Any] = {}) -> Tensor:
+    def decode(self, samples_in: Tensor, vae_options: Mapping[str, Any] = {}) -> Tensor:
         """Pixels (B,H,W,C) float32 in 0..1 of latents (B,c,h,w); in tiles when the whole does not fit into memory.
 
         Raises: UnknownModelError when the latents have another number of channels.

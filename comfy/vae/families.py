@@ -12,6 +12,7 @@ from comfy.errors import UnknownModelError
 from comfy.vae.kl.config import KlConfig
 from comfy.vae.kl.config import detect as detect_kl
 from comfy.vae.kl.network import AutoencoderKL
+from comfy.vae.pixel_space import PIXEL_SPACE_KEY, PixelSpace
 from comfy.weights.assign import assign_weights, shapes_of, strip_prefix
 
 CHECKPOINT_PREFIX = "first_stage_model."
@@ -46,6 +47,8 @@ def build_vae(
     """
     if any(key.startswith(CHECKPOINT_PREFIX) for key in state_dict):
         state_dict = strip_prefix(state_dict, CHECKPOINT_PREFIX)
+    if PIXEL_SPACE_KEY in state_dict:
+        return PixelSpace(), VaeTraits(latent_channels=3, output_channels=3, downscale=1, upscale=1)
     state_dict = normalise_attention(state_dict)
     kl = detect_kl(shapes_of(state_dict), metadata)
     if kl is None:

@@ -30,6 +30,7 @@ MAX_HEADER_BYTES = 100 * 1024 * 1024
 SAFETENSORS_SUFFIXES = (".safetensors", ".sft")
 PICKLE_SUFFIXES = (".ckpt", ".pt", ".pt2", ".pth", ".bin")
 
+_NO_METADATA: dict[str, str] = {}
 _LENGTH_FIELD_BYTES = 8
 _FP8_DTYPES = (torch.float8_e4m3fn, torch.float8_e5m2)
 
@@ -89,11 +90,11 @@ def load_torch_file(
     target = torch.device(device) if device is not None else torch.device("cpu")
     suffix = Path(os.fspath(path)).suffix.lower()
     if suffix in PICKLE_SUFFIXES:
-        tensors, metadata = _load_pickle(path, target), {}
+        tensors, metadata = _load_pickle(path, target), _NO_METADATA
     else:
         tensors, metadata = _load_safetensors(path, target)
     tensors = {key: upcast_fp8(tensor) for key, tensor in tensors.items()}
-    return (tensors, metadata) if return_metadata else tensors
+    return (tensors, dict(metadata)) if return_metadata else tensors
 
 
 def save_torch_file(

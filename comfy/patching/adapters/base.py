@@ -22,8 +22,8 @@ class WeightAdapter(ABC):
         self.tensors, self.alpha, self.dora_scale = tensors, alpha, dora_scale
 
     @abstractmethod
-    def difference(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
-        """What is added to `weight` at strength 1, of its shape, in `dtype`."""
+    def difference(self, weight: Tensor, strength: float, dtype: torch.dtype) -> Tensor:
+        """What `strength` times is added to `weight`: of its shape, in `dtype`. Rotations also turn less far."""
 
     def apply(self, weight: Tensor, strength: float, function: TensorMap, dtype: torch.dtype) -> Tensor:
         """The changed weight. `weight` itself may be changed in place.
@@ -32,7 +32,7 @@ class WeightAdapter(ABC):
         """
         if strength == 0.0:
             return weight
-        change = self.difference(weight, dtype)
+        change = self.difference(weight, strength, dtype)
         if change.shape != weight.shape:
             msg = f"change of shape {list(change.shape)} for a weight of shape {list(weight.shape)}"
             raise ValueError(msg)
@@ -51,15 +51,17 @@ def decompose(
 ) -> Tensor:
     """Weight-decomposed change: direction from weight and change, magnitude from `scale`.
 
-    A scale whose first dimension is the weight's holds one magnitude per output, otherwise one per input. A strength
-    other than 1 goes that part of the way from the old weight to the new one.
-    Source: Liu et al. 2024, arXiv 2402.09353, eq. 5.
+    A scale whose first dimension is the weight's holds one magnitude per output and divides by the norm before the
+    change; otherwise one per input, with the norm after it. A strength other than 1 goes that part of the way from
+    the old weight to the new one.
+    Source: Liu et al. 2024, arXiv 2402.09353, eq. 5; which norm is taken: measured, vectors lora `dora_*`.
     """
     target = weight.to(dtype) + function(change)
+    trailing = (1,) * (target.dim() - 2)
     if scale.shape[0] == target.shape[0]:
-        norm = target.flatten(1).norm(dim=1).view(-1, *[1] * (target.dim() - 1))
+        norm = weight.to(dtype).flatten(1).norm(dim=1).view(-1, 1, *trailing)
     else:
-        norm = target.transpose(0, 1).flatten(1).norm(dim=1).view(1, -1, *[1] * (target.dim() - 2))
+        norm = target.transpose(0, 1).flatten(1).norm(dim=1).view(1, -1, *trailing)
     target = target * (scale.view(scale.shape + (1,) * (target.dim() - scale.dim())) / norm)
     if strength != 1.0:
         target = weight + strength * (target - weight)

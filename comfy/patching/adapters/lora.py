@@ -16,7 +16,7 @@ class LoraAdapter(WeightAdapter):
 
     name = "lora"
 
-    def difference(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
+    def difference(self, weight: Tensor, strength: float, dtype: torch.dtype) -> Tensor:
         """Shape: that of the weight."""
         up = self.tensor("up", weight, dtype).flatten(1)
         down = self.tensor("down", weight, dtype)

@@ -1,0 +1,1 @@
+"""Names of weights as data: other writers' names for the same tensors, by architecture."""
