@@ -1,0 +1,74 @@
+"""GET /object_info: every registered class as clients read it.
+
+V1 and V3 classes differ in form (choice lists, hidden inputs, keys that are always there), and both forms are
+contract. The keys of 2026 stand on top: `is_input_list`, `has_intermediate_output`, `search_aliases`, and
+where set `dev_only`, `essentials_category`.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from comfy_api.schema import v1_view
+from comfy_api.schema.node import ComfyNode
+from comfy_execution.registry import Registry
+
+logger = logging.getLogger(__name__)
+
+_MARKS = {
+    "deprecated": "DEPRECATED",
+    "experimental": "EXPERIMENTAL",
+    "api_node": "API_NODE",
+    "dev_only": "DEV_ONLY",
+}
+
+
+def class_info(class_type: str, node_class: Any, display_name: str | None = None) -> dict[str, Any]:
+    """One class's entry. Raises whatever the class's own INPUT_TYPES or define_schema raises."""
+    if isinstance(node_class, type) and issubclass(node_class, ComfyNode):
+        return v1_view.node_info(node_class.GET_SCHEMA(), node_class.RELATIVE_PYTHON_MODULE)
+    return _v1_info(class_type, node_class, display_name)
+
+
+def _v1_info(class_type: str, node_class: Any, display_name: str | None) -> dict[str, Any]:
+    sections = node_class.INPUT_TYPES()
+    types = node_class.RETURN_TYPES
+    info: dict[str, Any] = {
+        "input": sections,
+        "input_order": {name: list(section) for name, section in sections.items()},
+        "is_input_list": bool(getattr(node_class, "INPUT_IS_LIST", False)),
+        "output": types,
+        "output_is_list": getattr(node_class, "OUTPUT_IS_LIST", None) or [False] * len(types),
+        "output_name": getattr(node_class, "RETURN_NAMES", None) or types,
+        "name": class_type,
+        "display_name": display_name or class_type,
+        "description": getattr(node_class, "DESCRIPTION", ""),
+        "python_module": getattr(node_class, "RELATIVE_PYTHON_MODULE", "nodes"),
+        "category": getattr(node_class, "CATEGORY", "sd"),
+        "output_node": bool(getattr(node_class, "OUTPUT_NODE", False)),
+        "has_intermediate_output": bool(getattr(node_class, "HAS_INTERMEDIATE_OUTPUT", False)),
+        "search_aliases": list(getattr(node_class, "SEARCH_ALIASES", None) or ()),
+    }
+    if hasattr(node_class, "OUTPUT_TOOLTIPS"):
+        info["output_tooltips"] = node_class.OUTPUT_TOOLTIPS
+    info |= {key: True for key, name in _MARKS.items() if getattr(node_class, name, False)}
+    if getattr(node_class, "ESSENTIALS_CATEGORY", None):
+        info["essentials_category"] = node_class.ESSENTIALS_CATEGORY
+    return info
+
+
+def node_info(registry: Registry, class_type: str) -> dict[str, Any]:
+    """The entry of one registered class. Raises: KeyError for an unknown class; whatever the class raises."""
+    return class_info(class_type, registry.classes[class_type], registry.display_names.get(class_type))
+
+
+def all_node_info(registry: Registry) -> dict[str, dict[str, Any]]:
+    """The entries of all classes. A class whose entry raises is left out and logged."""
+    found = {}
+    for class_type in list(registry):
+        try:
+            found[class_type] = node_info(registry, class_type)
+        except Exception:  # foreign code: one bad class must not hide the others
+            logger.exception("Node %s cannot be described and is left out", class_type)
+    return found
