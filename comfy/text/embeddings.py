@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from comfy.errors import TextError, WeightsError
-from comfy.weights.files import load_torch_file
+from comfy.weights import files
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def load_embedding(
         log.warning("embedding %r is in none of the embedding folders, it is left out of the prompt", name)
         return None
     try:
-        rows = embedding_rows(load_torch_file(str(path), safe_load=True), key)
+        rows = embedding_rows(files.load_torch_file(str(path), safe_load=True), key)
     except (WeightsError, TextError) as error:
         log.warning("embedding %r cannot be read and is left out of the prompt: %s", name, error)
         return None

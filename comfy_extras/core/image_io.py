@@ -1,0 +1,251 @@
+"""Nodes that read pictures from the input folder and write them to the output and temp folders."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import string
+from typing import Any
+
+from PIL import UnidentifiedImageError
+from torch import Tensor
+
+import folder_paths
+from comfy import hashing
+from comfy.images import reading
+from comfy_api.media import png
+from comfy_extras.errors import InputFileError
+
+
+class SaveImage:
+    """Saves every image of a batch as PNG, with the graph that made it inside."""
+
+    def __init__(self) -> None:
+        self.output_dir = folder_paths.get_output_directory()
+        self.type = "output"
+        self.prefix_append = ""
+        self.compress_level = 4
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "images": ("IMAGE", {"tooltip": "Images to save."}),
+                "filename_prefix": (
+                    "STRING",
+                    {
+                        "default": "ComfyUI",
+                        "tooltip": "Start of the file names; may hold folders, %width%, %date%-like variables "
+                        "and values of other nodes.",
+                    },
+                ),
+            },
+            "hidden": {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO"},
+        }
+
+    RETURN_TYPES = ()
+    FUNCTION = "save_images"
+    OUTPUT_NODE = True
+    CATEGORY = "image"
+    DESCRIPTION = "Saves the images in the output folder."
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, filename_prefix: str | None = None) -> bool | str:
+        return check_prefix(filename_prefix, folder_paths.get_output_directory())
+
+    def save_images(
+        self,
+        images: Tensor,
+        filename_prefix: str = "ComfyUI",
+        prompt: Any = None,
+        extra_pnginfo: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        folder, name, counter, subfolder, _ = output_place(
+            filename_prefix + self.prefix_append, self.output_dir, images.shape[2], images.shape[1]
+        )
+        text = metadata_text(prompt, extra_pnginfo)
+        results: list[dict[str, str]] = []
+        for i, image in enumerate(images):
+            numbered = name.replace("%batch_num%", str(i))
+            content = png.encode_png(image, text, self.compress_level)
+            filename, counter = write_counted(folder, numbered, counter, ".png", content)
+            results.append({"filename": filename, "subfolder": subfolder, "type": self.type})
+        return {"ui": {"images": results}}
+
+
+class PreviewImage(SaveImage):
+    """Shows images without keeping them: they go to the temp folder, which is emptied at start."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.output_dir = folder_paths.get_temp_directory()
+        self.type = "temp"
+        self.prefix_append = "_temp_" + "".join(random.choices(string.ascii_lowercase, k=5))
+        self.compress_level = 1
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {"images": ("IMAGE",)},
+            "hidden": {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO"},
+        }
+
+    DESCRIPTION = "Shows the images without saving them in the output folder."
+
+
+class LoadImage:
+    """A picture of the input folder, all frames of it, and its transparency as a mask."""
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"image": (input_pictures(), {"image_upload": True})}}
+
+    RETURN_TYPES = ("IMAGE", "MASK")
+    FUNCTION = "load_image"
+    CATEGORY = "image"
+
+    def load_image(self, image: str) -> tuple[Tensor, Tensor]:
+        path = picture_path(image)
+        try:
+            return reading.load_frames(path)
+        except (UnidentifiedImageError, OSError) as error:
+            raise InputFileError("image", image, f"is no picture that can be read: {error}") from error
+
+    @classmethod
+    def IS_CHANGED(cls, image: str) -> str:
+        return hashing.file_digest(picture_path(image))
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, image: str) -> bool | str:
+        return True if image is None or is_picture_path(image) else f"Invalid image file: {image}"
+
+
+class LoadImageMask:
+    """One channel of a picture of the input folder as a mask; alpha is inverted."""
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "image": (input_pictures(), {"image_upload": True}),
+                "channel": (["alpha", "red", "green", "blue"],),
+            }
+        }
+
+    RETURN_TYPES = ("MASK",)
+    FUNCTION = "load_image"
+    CATEGORY = "mask"
+
+    def load_image(self, image: str, channel: str) -> tuple[Tensor]:
+        path = picture_path(image)
+        try:
+            return (reading.load_channel(path, channel),)
+        except (UnidentifiedImageError, OSError) as error:
+            raise InputFileError("image", image, f"is no picture that can be read: {error}") from error
+
+    @classmethod
+    def IS_CHANGED(cls, image: str, channel: str) -> str:
+        return hashing.file_digest(picture_path(image))
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, image: str) -> bool | str:
+        return True if image is None or is_picture_path(image) else f"Invalid image file: {image}"
+
+
+class LoadImageOutput(LoadImage):
+    """As Load Image, with the choice of files of the output folder, newest first."""
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "image": (
+                    "COMBO",
+                    {
+                        "image_upload": True,
+                        "image_folder": "output",
+                        "remote": {
+                            "route": "/internal/files/output",
+                            "refresh_button": True,
+                            "control_after_refresh": "first",
+                        },
+                    },
+                )
+            }
+        }
+
+    DESCRIPTION = "Loads a picture of the output folder; its list can be refreshed after every run."
+    EXPERIMENTAL = True
+    FUNCTION = "load_image"
+
+
+def input_pictures() -> list[str]:
+    """Sorted names of the pictures directly in the input folder."""
+    root = folder_paths.get_input_directory()
+    names = [entry.name for entry in os.scandir(root) if entry.is_file()] if os.path.isdir(root) else []
+    return sorted(folder_paths.filter_files_content_types(names, ["image"]))
+
+
+def picture_path(name: str) -> str:
+    """The full path of an annotated picture name. Raises: InputFileError when it leads out of its folder."""
+    try:
+        return folder_paths.get_annotated_filepath(name)
+    except folder_paths.PathEscapeError as error:
+        raise InputFileError("image", name, error.reason) from error
+
+
+def is_picture_path(name: object) -> bool:
+    """Whether an annotated name is an existing file inside its folder."""
+    return isinstance(name, str) and folder_paths.exists_annotated_filepath(name)
+
+
+def check_prefix(prefix: object, root: str) -> bool | str:
+    """True for a file name prefix that stays inside of `root`, else a sentence that says why not."""
+    if not isinstance(prefix, str):
+        return True  # a link: its value is checked when the node runs
+    try:
+        folder_paths.jailed_path(root, os.path.dirname(os.path.normpath(prefix)))
+    except folder_paths.PathEscapeError as error:
+        return f"{prefix!r} {error.reason}; give a path below the output folder"
+    return True
+
+
+def output_place(prefix: str, root: str, width: int = 0, height: int = 0) -> tuple[str, str, int, str, str]:
+    """`folder_paths.get_save_image_path`. Raises: InputFileError naming `filename_prefix` for a path
+    trick."""
+    try:
+        return folder_paths.get_save_image_path(prefix, root, width, height)
+    except folder_paths.PathEscapeError as error:
+        raise InputFileError("filename_prefix", prefix, error.reason) from error
+
+
+def metadata_text(prompt: Any, extra_pnginfo: dict[str, Any] | None) -> dict[str, str]:
+    """The text chunks of a saved file: `prompt` first, then one per key of `extra_pnginfo`, each JSON."""
+    texts = {} if prompt is None else {"prompt": json.dumps(prompt)}
+    return texts | {key: json.dumps(value) for key, value in (extra_pnginfo or {}).items()}
+
+
+def write_counted(folder: str, name: str, counter: int, suffix: str, content: bytes) -> tuple[str, int]:
+    """Writes a whole file under the first free number from `counter` on; gives its name and the next
+    number."""
+    with folder_paths.atomic_output(folder, lambda i: f"{name}_{counter + i:05}_{suffix}") as out:
+        out.temporary.write_bytes(content)
+    filename = os.path.basename(str(out.path))
+    return filename, int(filename[len(name) + 1 : -len(suffix) - 1]) + 1
+
+
+NODE_CLASS_MAPPINGS = {
+    "SaveImage": SaveImage,
+    "PreviewImage": PreviewImage,
+    "LoadImage": LoadImage,
+    "LoadImageMask": LoadImageMask,
+    "LoadImageOutput": LoadImageOutput,
+}
+NODE_DISPLAY_NAME_MAPPINGS = {
+    "SaveImage": "Save Image",
+    "PreviewImage": "Preview Image",
+    "LoadImage": "Load Image",
+    "LoadImageMask": "Load Image (as Mask)",
+    "LoadImageOutput": "Load Image (from Outputs)",
+}
