@@ -113,14 +113,3 @@ def check_latent(latent: Any, stream: StreamShape) -> None:
     is_float = latent.is_floating_point() if is_tensor(latent) else latent.dtype.kind == "f"
     if not is_float:
         raise LatentInputError("latent dtype", latent.dtype, "floating point")
-
-
-def arithmetic_for(latent: Any, stream: StreamShape) -> Arithmetic:
-    """The implementation for this kind of array. Imports torch only for a tensor."""
-    if is_tensor(latent):
-        from codec_transport.pipelines.torch_arithmetic import TorchArithmetic
-
-        return TorchArithmetic(stream)
-    from codec_transport.pipelines.numpy_arithmetic import NumpyArithmetic
-
-    return NumpyArithmetic(stream)

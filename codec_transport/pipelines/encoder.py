@@ -19,10 +19,10 @@ from codec_transport.pipelines.arithmetic import (
     EncodedFrame,
     KeyframeState,
     StreamShape,
-    arithmetic_for,
     check_latent,
     is_tensor,
 )
+from codec_transport.pipelines.numpy_arithmetic import NumpyArithmetic
 from codec_transport.wire.dtypes import WIRE_DTYPES
 from codec_transport.wire.encoder import check_stream_format, encode_message
 from codec_transport.wire.layouts import PIPELINE_LAYOUTS, Scales
@@ -115,7 +115,7 @@ class LatentStreamEncoder:
     def _arithmetic_for(self, latent: Any) -> Arithmetic:
         key = is_tensor(latent)
         if key not in self._arithmetic:
-            self._arithmetic[key] = arithmetic_for(latent, self._stream)
+            self._arithmetic[key] = _arithmetic_for(latent, self._stream)
         return self._arithmetic[key]
 
 
@@ -130,3 +130,12 @@ def scales_block(scales: bytes | Sequence[float] | npt.NDArray[Any]) -> bytes:
     if not bool((np.isfinite(numbers) & (numbers >= 0) & (numbers <= MAX_FP16)).all()):
         raise MessageFieldError("scales", numbers.tolist(), f"numbers from 0 to {MAX_FP16:g}")
     return numbers.astype("<f2").tobytes()
+
+
+def _arithmetic_for(latent: Any, stream: StreamShape) -> Arithmetic:
+    """The implementation for this kind of array. Imports torch only for a tensor."""
+    if not is_tensor(latent):
+        return NumpyArithmetic(stream)
+    from codec_transport.pipelines.torch_arithmetic import TorchArithmetic
+
+    return TorchArithmetic(stream)
