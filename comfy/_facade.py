@@ -53,6 +53,11 @@ FORWARDED: dict[str, dict[str, str]] = {
         "comfy.interruption": "interrupt_current_processing processing_interrupted "
         "throw_exception_if_processing_interrupted",
     },
+    "nodes": {
+        "comfy_extras.core.sampling": "common_ksampler",
+        "comfy.interruption": "interrupt_processing=interrupt_current_processing "
+        "before_node_execution=throw_exception_if_processing_interrupted",
+    },
     "latent_preview": {
         "comfy.sampling.previews": "MAX_PREVIEW_RESOLUTION Latent2RGBPreviewer LatentPreviewer "
         "TAESDPreviewerImpl get_previewer prepare_callback preview_to_image set_preview_method",
