@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from comfy.memory import devices
+from comfy.patching.wrappers import WrapperExecutor, WrappersMP, get_all_wrappers
 from comfy.sampling.model import Condition, SampledModel
 
 # Width in latent cells of the soft border around an area.
@@ -192,6 +193,18 @@ def calc_cond_batch(
 
     Shape: x_in (B,C,...), timestep sigma (B,) -> each like x_in. A side that is None or empty is not evaluated.
     """
+    wrappers = get_all_wrappers(WrappersMP.CALC_COND_BATCH, model_options, is_model_options=True)
+    executor = WrapperExecutor.new_executor(_calc_cond_batch, wrappers)
+    return executor.execute(model, conds, x_in, timestep, model_options)
+
+
+def _calc_cond_batch(
+    model: SampledModel,
+    conds: Sequence[list[Condition] | None],
+    x_in: Tensor,
+    timestep: Tensor,
+    model_options: dict[str, Any],
+) -> list[Tensor]:
     work: list[tuple[Cutout, int]] = []
     for side, entries in enumerate(conds):
         for entry in entries or ():

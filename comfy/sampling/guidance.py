@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from comfy import interruption
+from comfy.patching.options import copy_options
+from comfy.patching.wrappers import WrapperExecutor, WrappersMP, get_all_wrappers
 from comfy.sampling import conditions, evaluation, preparation
 from comfy.sampling.model import Condition, Conditionings, ModelPatcherLike
 from comfy.sampling.sampler import Sampler
@@ -140,6 +142,7 @@ class CFGGuider:
         self.cfg = 1.0
         self.conds: Conditionings = {}
         self.inner_model: Any = None
+        self.loaded_models: list[Any] = []
 
     def set_conds(self, positive: Sequence[Any], negative: Sequence[Any]) -> None:
         """Takes both sides as nodes hand them over: lists of [context, options]."""
@@ -164,9 +167,16 @@ class CFGGuider:
         model_options: dict[str, Any] | None = None,
         seed: int | None = None,
     ) -> Tensor:
-        """One denoised latent; stops here when the prompt was interrupted."""
+        """One denoised latent, through the registered wrappers; stops here when the prompt was interrupted."""
         interruption.throw_exception_if_processing_interrupted()
-        return self.predict_noise(x, timestep, model_options or {}, seed)
+        self.model_patcher.prepare_state(timestep)
+        executor = WrapperExecutor.new_class_executor(
+            self.predict_noise, self, self._wrappers(WrappersMP.PREDICT_NOISE)
+        )
+        return executor.execute(x, timestep, model_options or {}, seed)
+
+    def _wrappers(self, kind: str) -> list[Callable[..., Any]]:
+        return get_all_wrappers(kind, self.model_options, is_model_options=True)
 
     def predict_noise(
         self,
@@ -206,7 +216,10 @@ class CFGGuider:
             self.inner_model, noise, self.conds, device, latent_image, denoise_mask, seed
         )
         extra_args = {"model_options": self.model_options, "seed": seed}
-        samples = sampler.sample(
+        executor = WrapperExecutor.new_class_executor(
+            sampler.sample, sampler, self._wrappers(WrappersMP.SAMPLER_SAMPLE)
+        )
+        samples = executor.execute(
             self, sigmas, extra_args, callback, noise, latent_image, denoise_mask, disable_pbar
         )
         return self.inner_model.process_latent_out(samples.to(torch.float32))
@@ -227,22 +240,27 @@ class CFGGuider:
             self.model_patcher, noise.shape, self.conds, self.model_options
         )
         device = self.model_patcher.load_device
+        self.inner_model.current_patcher = self.model_patcher
         try:
             if denoise_mask is not None:
                 denoise_mask = preparation.prepare_mask(denoise_mask, noise.shape, device)
-            return self.inner_sample(
-                noise.to(device),
-                latent_image.to(device),
-                device,
-                sampler,
-                sigmas.to(device),
-                denoise_mask,
-                callback,
-                disable_pbar,
-                seed,
-            )
+            self.model_patcher.pre_run()
+            with self.model_patcher.use_injected():
+                return self.inner_sample(
+                    noise.to(device),
+                    latent_image.to(device),
+                    device,
+                    sampler,
+                    sigmas.to(device),
+                    denoise_mask,
+                    callback,
+                    disable_pbar,
+                    seed,
+                )
         finally:
+            self.model_patcher.cleanup()
             preparation.cleanup_models(self.conds, self.loaded_models)
+            self.inner_model.current_patcher = None
             self.inner_model = None
             self.loaded_models = []
 
@@ -267,9 +285,16 @@ class CFGGuider:
         self.conds = {
             side: [dict(entry) for entry in self.original_conds[side]] for side in self.original_conds
         }
+        options_of_user = self.model_options
+        self.model_options = copy_options(options_of_user)
+        preparation.prepare_model_patcher(self.model_patcher, self.conds, self.model_options)
         try:
-            return self.outer_sample(
+            executor = WrapperExecutor.new_class_executor(
+                self.outer_sample, self, self._wrappers(WrappersMP.OUTER_SAMPLE)
+            )
+            return executor.execute(
                 noise, latent_image, sampler, sigmas, denoise_mask, callback, disable_pbar, seed
             )
         finally:
+            self.model_options = options_of_user
             self.conds = {}

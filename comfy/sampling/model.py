@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import torch
@@ -64,6 +65,38 @@ class ModelPatcherLike(Protocol):
     model_options: dict[str, Any]
     load_device: torch.device
     offload_device: torch.device
+    wrappers: dict[str, Any]
+    callbacks: dict[str, Any]
 
     def get_model_object(self, name: str) -> Any:
         """An attribute of the model by dotted name, replaced ones first."""
+
+    def model_size(self) -> int:
+        """Bytes of the weights."""
+
+    def is_clone(self, other: Any) -> bool:
+        """Whether both patch the same model."""
+
+    def patch_model(self, device_to: torch.device | None = None) -> Any:
+        """Moves the model to a device and applies the patches of its weights."""
+
+    def detach(self, unpatch_all: bool = True) -> Any:
+        """Takes the patches off and moves the model to its offload device."""
+
+    def model_patches_models(self) -> list[Any]:
+        """Patchers that hook objects bring along."""
+
+    def get_nested_additional_models(self) -> list[Any]:
+        """Patchers that must be loaded together with this one."""
+
+    def use_injected(self) -> AbstractContextManager[None]:
+        """Injections hold inside."""
+
+    def pre_run(self) -> None:
+        """Called before a run."""
+
+    def prepare_state(self, timestep: Tensor) -> None:
+        """Called before each evaluation."""
+
+    def cleanup(self) -> None:
+        """Called after a run."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from comfy.images.masks import reshape_mask
 from comfy.memory import residency
+from comfy.patching.wrappers import WrapperExecutor, WrappersMP, get_all_wrappers, merge_nested_dicts
 from comfy.sampling.model import Conditionings, ModelPatcherLike
 
 
@@ -23,16 +24,21 @@ def get_models_from_cond(cond: Sequence[dict[str, Any]], model_type: str) -> lis
     return [entry[model_type] for entry in cond if model_type in entry]
 
 
-def get_additional_models(conds: Conditionings, dtype: torch.dtype | None) -> tuple[list[Any], float]:
-    """Patchers that the entries' controls need on the device, and the bytes they need beside their weights."""
-    controls: list[Any] = []
+def _controls(conds: Conditionings) -> list[Any]:
+    """The controls of all entries, each once."""
+    found: list[Any] = []
     for entries in conds.values():
         for control in get_models_from_cond(entries, "control"):
-            if control not in controls:
-                controls.append(control)
+            if not any(control is known for known in found):
+                found.append(control)
+    return found
+
+
+def get_additional_models(conds: Conditionings, dtype: torch.dtype | None) -> tuple[list[Any], float]:
+    """Patchers that the entries' controls need on the device, and the bytes they need beside their weights."""
     models: list[Any] = []
     memory = 0.0
-    for control in controls:
+    for control in _controls(conds):
         models.extend(control.get_models())
         memory += control.inference_memory_requirements(dtype)
     return models, memory
@@ -44,23 +50,49 @@ def estimate_memory(model: Any, noise_shape: Sequence[int]) -> tuple[float, floa
     return model.memory_required(both), model.memory_required(list(noise_shape))
 
 
+def prepare_model_patcher(
+    model: ModelPatcherLike, conds: Conditionings, model_options: dict[str, Any]
+) -> None:
+    """Adds the patcher's own wrappers and callbacks to the run's options, in place."""
+    options = model_options.setdefault("transformer_options", {})
+    for group in ("wrappers", "callbacks"):
+        options[group] = merge_nested_dicts(getattr(model, group), options.get(group, {}))
+
+
 def prepare_sampling(
     model: ModelPatcherLike,
     noise_shape: Sequence[int],
     conds: Conditionings,
     model_options: dict[str, Any] | None = None,
 ) -> tuple[Any, Conditionings, list[Any]]:
-    """Loads the model and what the conditionings need; returns the model, the conditionings and the extra patchers."""
+    """Loads the model and what it and the conditionings need.
+
+    Returns: the model, the conditionings, the extra patchers.
+    """
+    executor = WrapperExecutor.new_executor(
+        _prepare_sampling,
+        get_all_wrappers(WrappersMP.PREPARE_SAMPLING, model_options or {}, is_model_options=True),
+    )
+    return executor.execute(model, noise_shape, conds, model_options)
+
+
+def _prepare_sampling(
+    model: ModelPatcherLike,
+    noise_shape: Sequence[int],
+    conds: Conditionings,
+    model_options: dict[str, Any] | None = None,
+) -> tuple[Any, Conditionings, list[Any]]:
     inner = model.model
     dtype = inner.get_dtype() if hasattr(inner, "get_dtype") else None
     models, inference_memory = get_additional_models(conds, dtype)
+    models += model.get_nested_additional_models() + model.model_patches_models()
     memory, minimum = estimate_memory(inner, noise_shape)
     residency.load_models_gpu(
-        [model, *models],  # type: ignore[list-item]  # patchers are residents too; their protocol here is narrower
+        [model, *models],
         memory_required=memory + inference_memory,
         minimum_memory_required=minimum + inference_memory,
     )
-    return model.model, conds, models
+    return inner, conds, models
 
 
 def cleanup_additional_models(models: Sequence[Any]) -> None:
@@ -73,9 +105,4 @@ def cleanup_additional_models(models: Sequence[Any]) -> None:
 def cleanup_models(conds: Conditionings, models: Sequence[Any]) -> None:
     """Tells extra models and the controls of all entries that the run is over."""
     cleanup_additional_models(models)
-    controls: list[Any] = []
-    for entries in conds.values():
-        for control in get_models_from_cond(entries, "control"):
-            if control not in controls:
-                controls.append(control)
-    cleanup_additional_models(controls)
+    cleanup_additional_models(_controls(conds))

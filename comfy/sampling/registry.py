@@ -40,7 +40,18 @@ SCHEDULER_HANDLERS: dict[str, SchedulerHandler] = {
 SCHEDULER_NAMES: list[str] = list(SCHEDULER_HANDLERS)
 
 
-SAMPLER_NAMES: list[str] = ["euler", "euler_ancestral", "ddim"]
+SAMPLER_NAMES: list[str] = [
+    "euler",
+    "euler_ancestral",
+    "dpmpp_2m",
+    "dpmpp_2m_sde",
+    "dpmpp_2m_sde_gpu",
+    "dpmpp_2m_sde_heun",
+    "dpmpp_2m_sde_heun_gpu",
+    "ddim",
+    "uni_pc",
+    "uni_pc_bh2",
+]
 
 KSAMPLER_NAMES: list[str] = [name for name in SAMPLER_NAMES if name not in ("ddim", "uni_pc", "uni_pc_bh2")]
 

@@ -119,7 +119,8 @@ class KSAMPLER(Sampler):
         start = torch.zeros_like(noise) if latent_image is None else latent_image
         x = model_sampling.noise_scaling(sigmas[0], noise, start, self.max_denoise(model_wrap, sigmas))
 
-        num_steps = len(sigmas) - 1
+        levels = sigmas.clone()  # a sampler may move the last level, which the inverse scaling has to know
+        num_steps = len(levels) - 1
         k_callback = None
         if callback is not None:
 
@@ -129,13 +130,13 @@ class KSAMPLER(Sampler):
         samples = self.sampler_function(
             model_k,
             x,
-            sigmas,
+            levels,
             extra_args=extra_args,
             callback=k_callback,
             disable=disable_pbar,
             **self.extra_options,
         )
-        return model_sampling.inverse_noise_scaling(sigmas[-1], samples)
+        return model_sampling.inverse_noise_scaling(levels[-1], samples)
 
 
 # The number upstream's clients know as the seed of runs that name none.
