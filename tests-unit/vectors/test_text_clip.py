@@ -17,10 +17,14 @@ def _cases(config):
     if not files.exists:
         return [pytest.param(None, marks=pytest.mark.skip(reason="no such vectors"))]
     names = sorted({name.rsplit("/", 1)[0] for name in files.tensors()})
+    others = {name.split("/")[0]: name for name in names if not name.startswith("sd1/")}
     missing = pytest.mark.xfail(
         reason="CLIP-G and the SDXL pair of encoders are not built yet", raises=KeyError
     )
-    return [pytest.param(name, marks=() if name.startswith("sd1/") else missing) for name in names]
+    return [
+        *[name for name in names if name.startswith("sd1/")],
+        *[pytest.param(name, marks=missing, id=kind) for kind, name in sorted(others.items())],
+    ]
 
 
 def pytest_generate_tests(metafunc):
