@@ -19,12 +19,10 @@ from typing import Any, ClassVar
 from aiohttp import web
 
 import folder_paths
-from app.application import add_all_routes, build_application
 from app.config import ServerConfig
 from app.context import Context
 from app.engine import Engine, PromptQueue
 from app.events.binary import (
-    BinaryEventTypes,
     encode_binary,
     encode_json,
     encode_preview,
@@ -38,7 +36,9 @@ from app.frontend import find_web_roots, force_content_types
 from app.intake import OnPrompt, PromptIntake
 from app.logs import Entry, LogBuffer, terminal_size
 from app.middleware.origin import is_loopback as is_loopback
+from app.routes.application import add_all_routes, build_application
 from app.users import UserStore
+from protocol import BinaryEventTypes as BinaryEventTypes
 
 __all__ = ["BinaryEventTypes", "PromptServer", "create_server", "is_loopback", "web"]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping
-from enum import IntEnum
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +16,6 @@ if TYPE_CHECKING:
 
 JPEG_QUALITY = 95
 """Measured: previews of the peer."""
-
-
-class BinaryEventTypes(IntEnum):
-    """First four bytes of a binary frame. UNENCODED_PREVIEW_IMAGE never goes on the wire."""
-
-    PREVIEW_IMAGE = 1
-    UNENCODED_PREVIEW_IMAGE = 2
-    TEXT = 3
-    PREVIEW_IMAGE_WITH_METADATA = 4
 
 
 _FORMAT_CODES = {"JPEG": 1, "PNG": 2}
