@@ -50,10 +50,11 @@ settings = DeviceSettings()
 
 def configure(new_settings: DeviceSettings) -> None:
     """Sets the device policy of the process. Call before the first model is loaded."""
-    global settings, cpu_state, vram_state
+    global settings, cpu_state, vram_state, total_vram
     settings = new_settings
     cpu_state = _cpu_state()
     vram_state = _vram_state()
+    total_vram = get_total_memory() / BYTES_PER_MIB
 
 
 @cache
@@ -105,6 +106,18 @@ def text_encoder_device() -> torch.device:
 def text_encoder_offload_device() -> torch.device:
     """Where a text encoder's weights rest."""
     return _at_rest()
+
+
+def unet_inital_load_device(parameters: float, dtype: torch.dtype) -> torch.device:
+    """Where a diffusion model is built; the spelling is known to packs."""
+    return get_torch_device() if vram_state is VRAMState.HIGH_VRAM else unet_offload_device()
+
+
+def text_encoder_initial_device(
+    load_device: torch.device, offload_device: torch.device, model_size: float = 0
+) -> torch.device:
+    """Where a text encoder is built."""
+    return load_device if load_device == offload_device else offload_device
 
 
 def vae_device() -> torch.device:
@@ -224,3 +237,9 @@ def soft_empty_cache(force: bool = False) -> None:
     if cpu_state is CPUState.GPU:
         torch.cuda.empty_cache()
         torch.cuda.ipc_collect()
+
+
+# In MiB, as packs print them.
+BYTES_PER_MIB = 1024 * 1024
+total_ram: float = total_ram_bytes() / BYTES_PER_MIB
+total_vram: float = get_total_memory() / BYTES_PER_MIB

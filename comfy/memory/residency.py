@@ -83,6 +83,14 @@ class LoadedModel:
         patcher.patch_model(device_to=self.device)
         return patcher.model
 
+    def should_reload_model(self, force_patch_weights: bool = False) -> bool:
+        """Whether weights on the device have to be patched anew."""
+        return force_patch_weights
+
+    def model_use_more_vram(self, extra_memory: float, force_patch_weights: bool = False) -> float:
+        """Bytes that were moved to the device in addition: none, all of it is there."""
+        return 0
+
     def model_unload(self, memory_to_free: float | None = None, unpatch_weights: bool = True) -> bool:
         """Takes patches off and moves the weights away; True, because all of it leaves."""
         patcher = self._patcher()
@@ -182,6 +190,20 @@ def loaded_models(only_currently_used: bool = False) -> list[Resident]:
         for loaded in current_loaded_models
         if loaded.model is not None and (loaded.currently_used or not only_currently_used)
     ]
+
+
+def use_more_memory(extra_memory: float, loaded_models: Sequence[LoadedModel], device: torch.device) -> None:
+    """Moves more of partly loaded models to the device: nothing to do, models are loaded whole."""
+
+
+def offloaded_memory(loaded_models: Sequence[LoadedModel], device: torch.device) -> int:
+    """Bytes of loaded models that are not on the device."""
+    return sum(loaded.model_offloaded_memory() for loaded in loaded_models if loaded.device == device)
+
+
+def maximum_vram_for_weights(device: torch.device | None = None) -> float:
+    """Bytes of a device that weights may take."""
+    return devices.get_total_memory(device) * 0.88 - minimum_inference_memory()
 
 
 def cleanup_models() -> None:

@@ -72,12 +72,9 @@ class _MultistepUniPC:
 
         predicted = base
         if slopes:
-            if order == 2:
-                rhos = [
-                    torch.full_like(h, 0.5)
-                ]  # the solution for an even step; the paper's choice for order two
-            else:
-                rhos = list(torch.linalg.solve(matrix[:-1, :-1], target[:-1]))
+            # The paper's choice for order two is the solution for even steps.
+            even = [torch.full_like(h, 0.5)]
+            rhos = even if order == 2 else list(torch.linalg.solve(matrix[:-1, :-1], target[:-1]))
             predicted = base - alpha * b_h * sum(rho * d for rho, d in zip(rhos, slopes, strict=True))
         if not correct:
             return predicted, None

@@ -1,0 +1,1 @@
+"""Doors under the name of a sampling library that packs import; see `sampling`."""
