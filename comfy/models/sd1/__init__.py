@@ -30,13 +30,17 @@ VAE_PREFIX = "first_stage_model."
 TEXT_PREFIXES = ("cond_stage_model.transformer.", "cond_stage_model.clip_l.transformer.")
 
 
+class Sd1ModelConfig(ModelConfig):
+    """SD1's record; packs know the class as `comfy.supported_models.SD15`."""
+
+
 def model_config(config: UNetConfig) -> ModelConfig:
     """What sampling and packs are told of an SD1 checkpoint."""
     numbers: dict[str, Any] = asdict(config)
     numbers = {key: list(value) if isinstance(value, tuple) else value for key, value in numbers.items()}
     heads = set(config.num_heads)
     numbers["num_heads"] = heads.pop() if len(heads) == 1 else list(config.num_heads)
-    return ModelConfig(family=NAME, unet_config=numbers, latent_format=SD15())
+    return Sd1ModelConfig(family=NAME, unet_config=numbers, latent_format=SD15())
 
 
 def build(config: UNetConfig, state_dict: Mapping[str, Tensor]) -> DiffusionModel:
