@@ -108,7 +108,9 @@ def test_header_over_its_limit_is_refused(stream_format):
 @pytest.mark.parametrize("stream_format", FORMATS)
 def test_shape_that_asks_for_more_than_the_receiver_holds_is_refused(stream_format):
     decoder = MessageDecoder(stream_format, max_message_bytes=1000)
-    decoder.receive_data(body_of(stream_format, LatentStreamHeader("a", (4, 64, 64), "fp16", "int8-adaptive")))
+    decoder.receive_data(
+        body_of(stream_format, LatentStreamHeader("a", (4, 64, 64), "fp16", "int8-adaptive"))
+    )
     with pytest.raises(LimitExceededError) as caught:
         decoder.next_message()
     assert caught.value.field == "shape"

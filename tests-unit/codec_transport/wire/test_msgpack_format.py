@@ -88,7 +88,9 @@ def test_message_that_is_no_map_is_refused_at_its_first_byte(first):
     assert caught.value.byte_offset == 0
 
 
-@pytest.mark.parametrize("extension", [msgpack.packb(msgpack.ExtType(5, b"x" * n)) for n in (1, 2, 3, 16, 300)])
+@pytest.mark.parametrize(
+    "extension", [msgpack.packb(msgpack.ExtType(5, b"x" * n)) for n in (1, 2, 3, 16, 300)]
+)
 def test_extension_types_are_refused(extension):
     with pytest.raises(RemoteProtocolError) as caught:
         scan(b"\x81\xa1a" + extension)

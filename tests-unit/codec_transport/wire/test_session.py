@@ -150,7 +150,9 @@ def test_receiver_tolerates_what_the_reference_server_sends():
 
 
 def test_delta_frames_follow_a_keyframe():
-    body = sent("msgpack", DELTA, frame(0, data=SCALES + bytes(4)), frame(1, data=bytes(4), keyframe=False, done=True))
+    body = sent(
+        "msgpack", DELTA, frame(0, data=SCALES + bytes(4)), frame(1, data=bytes(4), keyframe=False, done=True)
+    )
     assert len(receive(body)[1]) == 3
 
 
