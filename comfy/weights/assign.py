@@ -63,5 +63,6 @@ def assign_weights(
 
 def _own(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     if tensor.dim() == 4:
-        return tensor.to(dtype, copy=True, memory_format=torch.channels_last)
+        # Reordered before the type changes: the other way round torch takes twenty times as long.
+        tensor = tensor.contiguous(memory_format=torch.channels_last)
     return tensor.to(dtype, copy=True)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from comfy.models.layers import bare
+
 RESIDUAL_NORM_EPS = 1e-5
 
 
@@ -17,19 +19,19 @@ class ResidualBlock(nn.Module):
     def __init__(self, in_width: int, out_width: int, embedding_width: int, groups: int) -> None:
         super().__init__()
         self.in_layers = nn.Sequential(
-            nn.GroupNorm(groups, in_width, eps=RESIDUAL_NORM_EPS),
+            bare.GroupNorm(groups, in_width, eps=RESIDUAL_NORM_EPS),
             nn.SiLU(),
-            nn.Conv2d(in_width, out_width, 3, padding=1),
+            bare.Conv2d(in_width, out_width, 3, padding=1),
         )
-        self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(embedding_width, out_width))
+        self.emb_layers = nn.Sequential(nn.SiLU(), bare.Linear(embedding_width, out_width))
         self.out_layers = nn.Sequential(
-            nn.GroupNorm(groups, out_width, eps=RESIDUAL_NORM_EPS),
+            bare.GroupNorm(groups, out_width, eps=RESIDUAL_NORM_EPS),
             nn.SiLU(),
             nn.Identity(),
-            nn.Conv2d(out_width, out_width, 3, padding=1),
+            bare.Conv2d(out_width, out_width, 3, padding=1),
         )
         self.skip_connection: nn.Module = (
-            nn.Identity() if in_width == out_width else nn.Conv2d(in_width, out_width, 1)
+            nn.Identity() if in_width == out_width else bare.Conv2d(in_width, out_width, 1)
         )
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
@@ -43,7 +45,7 @@ class Downsample(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.op = nn.Conv2d(width, width, 3, stride=2, padding=1)
+        self.op = bare.Conv2d(width, width, 3, stride=2, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape: (B,width,H,W) to (B,width,ceil(H/2),ceil(W/2))."""
@@ -55,7 +57,7 @@ class Upsample(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(width, width, 3, padding=1)
+        self.conv = bare.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor, size: tuple[int, int] | None = None) -> Tensor:
         """Shape: (B,width,H,W) to (B,width,*size); without a size to twice the size."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from comfy.models.layers import attention
+from comfy.models.layers import attention, bare
 from comfy.models.layers.block_patches import (
     TransformerOptions,
     block_patches,
@@ -28,10 +28,10 @@ class CrossAttention(nn.Module):
         super().__init__()
         context_width = width if context_width is None else context_width
         self.heads, self.head_width = heads, width // heads
-        self.to_q = nn.Linear(width, width, bias=False)
-        self.to_k = nn.Linear(context_width, width, bias=False)
-        self.to_v = nn.Linear(context_width, width, bias=False)
-        self.to_out = nn.Sequential(nn.Linear(width, width), nn.Identity())
+        self.to_q = bare.Linear(width, width, bias=False)
+        self.to_k = bare.Linear(context_width, width, bias=False)
+        self.to_v = bare.Linear(context_width, width, bias=False)
+        self.to_out = nn.Sequential(bare.Linear(width, width), nn.Identity())
 
     def forward(
         self,
@@ -56,7 +56,7 @@ class GatedGelu(nn.Module):
 
     def __init__(self, width: int, inner_width: int) -> None:
         super().__init__()
-        self.proj = nn.Linear(width, inner_width * 2)
+        self.proj = bare.Linear(width, inner_width * 2)
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape: (B,T,width) to (B,T,inner_width)."""
@@ -70,7 +70,7 @@ class FeedForward(nn.Module):
     def __init__(self, width: int, multiple: int = 4) -> None:
         super().__init__()
         inner = width * multiple
-        self.net = nn.Sequential(GatedGelu(width, inner), nn.Identity(), nn.Linear(inner, width))
+        self.net = nn.Sequential(GatedGelu(width, inner), nn.Identity(), bare.Linear(inner, width))
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape: (B,T,width), kept."""
@@ -85,7 +85,7 @@ class BasicTransformerBlock(nn.Module):
         self.attn1 = CrossAttention(width, None, heads)
         self.attn2 = CrossAttention(width, context_width, heads)
         self.ff = FeedForward(width)
-        self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width) for _ in range(3))
+        self.norm1, self.norm2, self.norm3 = (bare.LayerNorm(width) for _ in range(3))
 
     def forward(
         self, x: Tensor, context: Tensor | None, options: TransformerOptions, index: int = 0
@@ -137,12 +137,12 @@ class SpatialTransformer(nn.Module):
     ) -> None:
         super().__init__()
         self.use_linear = use_linear
-        self.norm = nn.GroupNorm(groups, width, eps=SPATIAL_NORM_EPS)
-        self.proj_in: nn.Module = nn.Linear(width, width) if use_linear else nn.Conv2d(width, width, 1)
+        self.norm = bare.GroupNorm(groups, width, eps=SPATIAL_NORM_EPS)
+        self.proj_in: nn.Module = bare.Linear(width, width) if use_linear else bare.Conv2d(width, width, 1)
         self.transformer_blocks = nn.ModuleList(
             BasicTransformerBlock(width, context_width, heads) for _ in range(depth)
         )
-        self.proj_out: nn.Module = nn.Linear(width, width) if use_linear else nn.Conv2d(width, width, 1)
+        self.proj_out: nn.Module = bare.Linear(width, width) if use_linear else bare.Conv2d(width, width, 1)
 
     def forward(self, x: Tensor, context: Tensor | None, options: TransformerOptions) -> Tensor:
         """Shape: x (B,width,H,W), kept; context (B,S,context_width)."""

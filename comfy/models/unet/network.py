@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from comfy.models.layers import bare
 from comfy.models.layers.block_patches import TransformerOptions, block_patches
 from comfy.models.layers.residual import RESIDUAL_NORM_EPS, Downsample, ResidualBlock, Upsample
 from comfy.models.layers.timestep import timestep_embedding
@@ -53,25 +54,27 @@ class UNet(nn.Module):
         self.model_channels = config.model_channels
         emb_width = config.model_channels * 4
         self.time_embed = nn.Sequential(
-            nn.Linear(config.model_channels, emb_width), nn.SiLU(), nn.Linear(emb_width, emb_width)
+            bare.Linear(config.model_channels, emb_width), nn.SiLU(), bare.Linear(emb_width, emb_width)
         )
         if config.adm_in_channels is not None:
             self.label_emb = nn.Sequential(
                 nn.Sequential(
-                    nn.Linear(config.adm_in_channels, emb_width), nn.SiLU(), nn.Linear(emb_width, emb_width)
+                    bare.Linear(config.adm_in_channels, emb_width),
+                    nn.SiLU(),
+                    bare.Linear(emb_width, emb_width),
                 )
             )
         self.input_blocks = nn.ModuleList(
-            [UNetBlock([nn.Conv2d(config.in_channels, config.model_channels, 3, padding=1)])]
+            [UNetBlock([bare.Conv2d(config.in_channels, config.model_channels, 3, padding=1)])]
         )
         skips = self._build_down(emb_width)
         self.middle_block = self._build_middle(emb_width)
         self.output_blocks = nn.ModuleList()
         self._build_up(emb_width, skips)
         self.out = nn.Sequential(
-            nn.GroupNorm(config.groups, config.model_channels, eps=RESIDUAL_NORM_EPS),
+            bare.GroupNorm(config.groups, config.model_channels, eps=RESIDUAL_NORM_EPS),
             nn.SiLU(),
-            nn.Conv2d(config.model_channels, config.out_channels, 3, padding=1),
+            bare.Conv2d(config.model_channels, config.out_channels, 3, padding=1),
         )
 
     def forward(

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from comfy.models.layers import bare
+
 VOCABULARY_SIZE = 49408
 
 
@@ -59,8 +61,8 @@ class _Attention(nn.Module):
         super().__init__()
         width = config.width
         self.num_heads = config.num_heads
-        self.q_proj, self.k_proj = nn.Linear(width, width), nn.Linear(width, width)
-        self.v_proj, self.out_proj = nn.Linear(width, width), nn.Linear(width, width)
+        self.q_proj, self.k_proj = bare.Linear(width, width), bare.Linear(width, width)
+        self.v_proj, self.out_proj = bare.Linear(width, width), bare.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         b, t, width = x.shape
@@ -76,8 +78,8 @@ class _FeedForward(nn.Module):
     def __init__(self, config: ClipTextConfig) -> None:
         super().__init__()
         self.activation = _ACTIVATIONS[config.activation]
-        self.fc1 = nn.Linear(config.width, config.inner_width)
-        self.fc2 = nn.Linear(config.inner_width, config.width)
+        self.fc1 = bare.Linear(config.width, config.inner_width)
+        self.fc2 = bare.Linear(config.inner_width, config.width)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc2(self.activation(self.fc1(x)))
@@ -86,9 +88,9 @@ class _FeedForward(nn.Module):
 class _Layer(nn.Module):
     def __init__(self, config: ClipTextConfig) -> None:
         super().__init__()
-        self.layer_norm1 = nn.LayerNorm(config.width)
+        self.layer_norm1 = bare.LayerNorm(config.width)
         self.self_attn = _Attention(config)
-        self.layer_norm2 = nn.LayerNorm(config.width)
+        self.layer_norm2 = bare.LayerNorm(config.width)
         self.mlp = _FeedForward(config)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -99,8 +101,8 @@ class _Layer(nn.Module):
 class _Embeddings(nn.Module):
     def __init__(self, config: ClipTextConfig) -> None:
         super().__init__()
-        self.token_embedding = nn.Embedding(config.vocabulary_size, config.width)
-        self.position_embedding = nn.Embedding(config.num_positions, config.width)
+        self.token_embedding = bare.Embedding(config.vocabulary_size, config.width)
+        self.position_embedding = bare.Embedding(config.num_positions, config.width)
 
 
 class _Encoder(nn.Module):
@@ -114,7 +116,7 @@ class _TextModel(nn.Module):
         super().__init__()
         self.embeddings = _Embeddings(config)
         self.encoder = _Encoder(config)
-        self.final_layer_norm = nn.LayerNorm(config.width)
+        self.final_layer_norm = bare.LayerNorm(config.width)
 
 
 class ClipTextTransformer(nn.Module):
@@ -126,7 +128,7 @@ class ClipTextTransformer(nn.Module):
         self.text_model = _TextModel(config)
         self.text_projection: nn.Linear | None = None
         if config.projection_width is not None:
-            self.text_projection = nn.Linear(config.width, config.projection_width, bias=False)
+            self.text_projection = bare.Linear(config.width, config.projection_width, bias=False)
 
     @property
     def num_layers(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from comfy.models.layers import attention
+from comfy.models.layers import attention, bare
 
 NORM_EPS = 1e-6
 
@@ -15,12 +15,12 @@ class ResnetBlock(nn.Module):
 
     def __init__(self, in_width: int, out_width: int, in_groups: int, out_groups: int) -> None:
         super().__init__()
-        self.norm1 = nn.GroupNorm(in_groups, in_width, eps=NORM_EPS)
-        self.conv1 = nn.Conv2d(in_width, out_width, 3, padding=1)
-        self.norm2 = nn.GroupNorm(out_groups, out_width, eps=NORM_EPS)
-        self.conv2 = nn.Conv2d(out_width, out_width, 3, padding=1)
+        self.norm1 = bare.GroupNorm(in_groups, in_width, eps=NORM_EPS)
+        self.conv1 = bare.Conv2d(in_width, out_width, 3, padding=1)
+        self.norm2 = bare.GroupNorm(out_groups, out_width, eps=NORM_EPS)
+        self.conv2 = bare.Conv2d(out_width, out_width, 3, padding=1)
         if in_width != out_width:
-            self.nin_shortcut = nn.Conv2d(in_width, out_width, 1)
+            self.nin_shortcut = bare.Conv2d(in_width, out_width, 1)
         self.changes_width = in_width != out_width
 
     def forward(self, x: Tensor) -> Tensor:
@@ -35,8 +35,8 @@ class AttnBlock(nn.Module):
 
     def __init__(self, width: int, groups: int) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(groups, width, eps=NORM_EPS)
-        self.q, self.k, self.v, self.proj_out = (nn.Conv2d(width, width, 1) for _ in range(4))
+        self.norm = bare.GroupNorm(groups, width, eps=NORM_EPS)
+        self.q, self.k, self.v, self.proj_out = (bare.Conv2d(width, width, 1) for _ in range(4))
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape: (B,width,H,W), kept."""
@@ -52,7 +52,7 @@ class Downsample(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(width, width, 3, stride=2)
+        self.conv = bare.Conv2d(width, width, 3, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape: (B,width,H,W) to (B,width,H/2,W/2)."""
@@ -64,7 +64,7 @@ class Upsample(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(width, width, 3, padding=1)
+        self.conv = bare.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape: (B,width,H,W) to (B,width,2H,2W)."""

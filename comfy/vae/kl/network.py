@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from comfy.models.layers import bare
 from comfy.vae.kl.blocks import NORM_EPS, Downsample, Level, Middle, ResnetBlock, Upsample
 from comfy.vae.kl.config import KlConfig
 
@@ -16,7 +17,7 @@ class Encoder(nn.Module):
     def __init__(self, config: KlConfig) -> None:
         super().__init__()
         widths, groups = config.widths, config.groups
-        self.conv_in = nn.Conv2d(config.image_channels, config.ch, 3, padding=1)
+        self.conv_in = bare.Conv2d(config.image_channels, config.ch, 3, padding=1)
         self.down = nn.ModuleList()
         width, group = config.ch, groups[0]
         for level, (level_width, level_groups) in enumerate(zip(widths, groups, strict=True)):
@@ -29,8 +30,8 @@ class Encoder(nn.Module):
                 stage.downsample = Downsample(width)
             self.down.append(stage)
         self.mid = Middle(width, group)
-        self.norm_out = nn.GroupNorm(group, width, eps=NORM_EPS)
-        self.conv_out = nn.Conv2d(width, 2 * config.z_channels, 3, padding=1)
+        self.norm_out = bare.GroupNorm(group, width, eps=NORM_EPS)
+        self.conv_out = bare.Conv2d(width, 2 * config.z_channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape: (B,image_channels,H,W) in -1..1 to (B,2*z_channels,H/f,W/f)."""
@@ -47,7 +48,7 @@ class Decoder(nn.Module):
         super().__init__()
         widths, groups = config.widths, config.groups
         width, group = widths[-1], groups[-1]
-        self.conv_in = nn.Conv2d(config.z_channels, width, 3, padding=1)
+        self.conv_in = bare.Conv2d(config.z_channels, width, 3, padding=1)
         self.mid = Middle(width, group)
         stages: list[Level] = []
         for level in reversed(range(len(widths))):
@@ -60,8 +61,8 @@ class Decoder(nn.Module):
                 stage.upsample = Upsample(width)
             stages.insert(0, stage)
         self.up = nn.ModuleList(stages)
-        self.norm_out = nn.GroupNorm(group, width, eps=NORM_EPS)
-        self.conv_out = nn.Conv2d(width, config.image_channels, 3, padding=1)
+        self.norm_out = bare.GroupNorm(group, width, eps=NORM_EPS)
+        self.conv_out = bare.Conv2d(width, config.image_channels, 3, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
         """Shape: (B,z_channels,h,w) to (B,image_channels,f*h,f*w), about -1..1."""
@@ -82,9 +83,9 @@ class AutoencoderKL(nn.Module):
             self.encoder = Encoder(config)
         z = config.z_channels
         self.quant_conv: nn.Module = (
-            nn.Conv2d(2 * z, 2 * z, 1) if config.has_quant and config.has_encoder else nn.Identity()
+            bare.Conv2d(2 * z, 2 * z, 1) if config.has_quant and config.has_encoder else nn.Identity()
         )
-        self.post_quant_conv: nn.Module = nn.Conv2d(z, z, 1) if config.has_quant else nn.Identity()
+        self.post_quant_conv: nn.Module = bare.Conv2d(z, z, 1) if config.has_quant else nn.Identity()
 
     def moments(self, pixels: Tensor) -> Tensor:
         """Mean and log variance of the posterior. Shape: (B,3,H,W) in -1..1 to (B,2*z_channels,H/f,W/f)."""
