@@ -66,6 +66,29 @@ def solid_image(width: int, height: int, batch_size: int, color: int) -> Tensor:
     return levels.expand(batch_size, height, width, 3).clone()
 
 
+def cropped(image: Tensor, width: int, height: int, x: int, y: int) -> Tensor:
+    """A view of a rectangle, its corner moved inside and its far sides cut at the image's."""
+    x, y = min(x, image.shape[2] - 1), min(y, image.shape[1] - 1)
+    return image[:, y : y + height, x : x + width]
+
+
+def fitted(image: Tensor, width: int, height: int, method: str, level: float) -> Tensor:
+    """The whole image, its aspect ratio kept, in the middle of a canvas of one grey level."""
+    b, h, w, channels = image.shape
+    scale = min(width / w, height / h)
+    inner_w, inner_h = max(1, int(w * scale)), max(1, int(h * scale))
+    canvas = torch.full((b, height, width, channels), level, dtype=image.dtype, device=image.device)
+    left, top = (width - inner_w) // 2, (height - inner_h) // 2
+    canvas[:, top : top + inner_h, left : left + inner_w] = resized(image, inner_w, inner_h, method)
+    return canvas
+
+
+def grained(image: Tensor, seed: int, strength: float) -> Tensor:
+    """The image plus `strength` times normal noise of the seed, cut to 0..1."""
+    noise = torch.randn(image.size(), generator=torch.Generator().manual_seed(seed))
+    return (image + strength * noise.to(image.device)).clamp(0.0, 1.0)
+
+
 def outpaint_canvas(
     image: Tensor, left: int, top: int, right: int, bottom: int, feathering: int
 ) -> tuple[Tensor, Tensor]:

@@ -12,6 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from comfy.images import resampling
+from comfy.images.batches import repeat_to_batch_size
+
 Latent = dict[str, Any]
 
 
@@ -71,6 +74,45 @@ def composite_at(base: Tensor, patch: Tensor, x: int, y: int, feather: int = 0) 
             weight[:, :, :, max(width - 1 - i, 0) : max(width - i, 0)] *= ramp
     window[:] = patch * weight + window * (1.0 - weight)
     return out
+
+
+def matched(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """Both tensors, the second resized and repeated to the first one's size and batch."""
+    if first.shape[1:] != second.shape[1:]:
+        second = resampling.common_upscale(second, first.shape[-1], first.shape[-2], "bilinear", "center")
+    return first, repeat_to_batch_size(second, first.shape[0])
+
+
+def interpolated(first: Tensor, second: Tensor, ratio: float) -> Tensor:
+    """Between two latents: directions of the channel vectors and their lengths are mixed apart from each other.
+
+    `ratio` 1 gives the first. Cells of length 0 have no direction and stay 0 in the mix.
+    """
+    length1, length2 = (torch.linalg.vector_norm(t, dim=1, keepdim=True) for t in (first, second))
+    direction = torch.nan_to_num(first / length1) * ratio + torch.nan_to_num(second / length2) * (1.0 - ratio)
+    unit = torch.nan_to_num(direction / torch.linalg.vector_norm(direction, dim=1, keepdim=True))
+    return unit * (length1 * ratio + length2 * (1.0 - ratio))
+
+
+def cut(samples: Tensor, axis: int, index: int, amount: int) -> Tensor:
+    """A stretch along one axis, moved and cut to what is there; a negative index counts from the end."""
+    size = samples.shape[axis]
+    start = min(index, size - 1) if index >= 0 else max(index, -size) + size
+    return samples.narrow(axis, start, min(amount, size - start))
+
+
+def joined_batch(first: Latent, second: Latent) -> Latent:
+    """Both batches in one, each item with the noise number it had; the second is resized to the first."""
+    samples1, samples2 = first["samples"], second["samples"]
+    if samples1.shape[1:] != samples2.shape[1:]:
+        samples2 = resampling.common_upscale(
+            samples2, samples1.shape[-1], samples1.shape[-2], "bilinear", "center"
+        )
+    numbers = [
+        latent.get("batch_index") or list(range(samples.shape[0]))
+        for latent, samples in ((first, samples1), (second, samples2))
+    ]
+    return {**first, "samples": torch.cat((samples1, samples2)), "batch_index": numbers[0] + numbers[1]}
 
 
 def _repeated_to(mask: Tensor, num: int) -> Tensor:

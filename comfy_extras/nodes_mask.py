@@ -1,4 +1,4 @@
-"""Mask nodes: conversion, arithmetic, composites."""
+"""Mask nodes: conversion and arithmetic. Composites: comfy_extras/mask/. Packs import `composite` from here."""
 
 from __future__ import annotations
 
@@ -7,90 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from comfy.images.alpha import image_alpha_fix
 from comfy_extras import mask_ops
 from comfy_extras.core.image_io import PreviewImage
 from comfy_extras.core.limits import MAX_RESOLUTION
 from comfy_extras.errors import NodeInputError
 from comfy_extras.image_ops import require_memory
-
-Latent = dict[str, Any]
+from comfy_extras.mask.composites import ImageCompositeMasked, LatentCompositeMasked
+from comfy_extras.mask_ops import composite as composite
 
 _OFFSET = ("INT", {"default": 0, "min": 0, "max": MAX_RESOLUTION, "step": 1})
-_LATENT_OFFSET = ("INT", {"default": 0, "min": 0, "max": MAX_RESOLUTION, "step": 8})
 _SIDE = ("INT", {"default": 512, "min": 1, "max": MAX_RESOLUTION, "step": 1})
-_LATENT_CELL = 8
-
-
-class LatentCompositeMasked:
-    """Lays one latent onto another through a mask."""
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict[str, Any]:
-        return {
-            "required": {
-                "destination": ("LATENT",),
-                "source": ("LATENT",),
-                "x": _LATENT_OFFSET,
-                "y": _LATENT_OFFSET,
-                "resize_source": ("BOOLEAN", {"default": False}),
-            },
-            "optional": {"mask": ("MASK",)},
-        }
-
-    RETURN_TYPES = ("LATENT",)
-    FUNCTION = "composite"
-    CATEGORY = "latent"
-
-    def composite(
-        self,
-        destination: Latent,
-        source: Latent,
-        x: int,
-        y: int,
-        resize_source: bool,
-        mask: Tensor | None = None,
-    ) -> tuple[Latent]:
-        samples = mask_ops.composite(
-            destination["samples"], source["samples"], x, y, mask, _LATENT_CELL, resize_source
-        )
-        return ({**destination, "samples": samples},)
-
-
-class ImageCompositeMasked:
-    """Lays one image onto another through a mask."""
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict[str, Any]:
-        return {
-            "required": {
-                "destination": ("IMAGE",),
-                "source": ("IMAGE",),
-                "x": _OFFSET,
-                "y": _OFFSET,
-                "resize_source": ("BOOLEAN", {"default": False}),
-            },
-            "optional": {"mask": ("MASK",)},
-        }
-
-    RETURN_TYPES = ("IMAGE",)
-    FUNCTION = "composite"
-    CATEGORY = "image"
-
-    def composite(
-        self,
-        destination: Tensor,
-        source: Tensor,
-        x: int,
-        y: int,
-        resize_source: bool,
-        mask: Tensor | None = None,
-    ) -> tuple[Tensor]:
-        destination, fitted = image_alpha_fix(destination, source)
-        laid = mask_ops.composite(
-            destination.movedim(-1, 1), fitted.movedim(-1, 1), x, y, mask, 1, resize_source
-        )
-        return (laid.movedim(1, -1),)
 
 
 class MaskToImage:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import string
@@ -14,7 +13,7 @@ from torch import Tensor
 import folder_paths
 from comfy import hashing
 from comfy.images import reading
-from comfy_api.media import png
+from comfy_api.media import png, saving
 from comfy_extras.errors import InputFileError
 
 
@@ -64,7 +63,7 @@ class SaveImage:
         folder, name, counter, subfolder, _ = output_place(
             filename_prefix + self.prefix_append, self.output_dir, images.shape[2], images.shape[1]
         )
-        text = metadata_text(prompt, extra_pnginfo)
+        text = saving.metadata_text(prompt, extra_pnginfo)
         results: list[dict[str, str]] = []
         for i, image in enumerate(images):
             numbered = name.replace("%batch_num%", str(i))
@@ -218,12 +217,6 @@ def output_place(prefix: str, root: str, width: int = 0, height: int = 0) -> tup
         return folder_paths.get_save_image_path(prefix, root, width, height)
     except folder_paths.PathEscapeError as error:
         raise InputFileError("filename_prefix", prefix, error.reason) from error
-
-
-def metadata_text(prompt: Any, extra_pnginfo: dict[str, Any] | None) -> dict[str, str]:
-    """The text chunks of a saved file: `prompt` first, then one per key of `extra_pnginfo`, each JSON."""
-    texts = {} if prompt is None else {"prompt": json.dumps(prompt)}
-    return texts | {key: json.dumps(value) for key, value in (extra_pnginfo or {}).items()}
 
 
 def write_counted(folder: str, name: str, counter: int, suffix: str, content: bytes) -> tuple[str, int]:

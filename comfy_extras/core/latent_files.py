@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save
 import folder_paths
 from comfy import hashing
 from comfy.errors import WeightsError
-from comfy_extras.core.image_io import check_prefix, metadata_text, output_place, write_counted
+from comfy_api.media import saving
+from comfy_extras.core.image_io import check_prefix, output_place, write_counted
 from comfy_extras.errors import InputFileError
 
 Latent = dict[str, Any]
@@ -63,7 +64,7 @@ class SaveLatent:
             TENSOR_KEY: samples["samples"].detach().contiguous().cpu(),
             VERSION_KEY: torch.tensor([]),
         }
-        content = save(tensors, metadata=metadata_text(prompt, extra_pnginfo) or None)
+        content = save(tensors, metadata=saving.metadata_text(prompt, extra_pnginfo) or None)
         filename, _ = write_counted(folder, name, counter, SUFFIX, content)
         return {"ui": {"latents": [{"filename": filename, "subfolder": subfolder, "type": "output"}]}}
 

@@ -1,0 +1,1 @@
+"""What nodes_images.py offers beside its own nodes: animated files."""
