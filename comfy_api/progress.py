@@ -96,3 +96,31 @@ class ComfyAPISync:
 
     def __init__(self) -> None:
         self.execution = ExecutionSync()
+
+
+class ComfyAPIV0_0_2(ComfyAPI):
+    """Version 0.0.2, frozen."""
+
+    VERSION = "0.0.2"
+    STABLE = True
+
+
+class ComfyAPIV0_0_1(ComfyAPI):
+    """Version 0.0.1, frozen."""
+
+    VERSION = "0.0.1"
+    STABLE = True
+
+
+class ComfyAPISyncV0_0_2(ComfyAPISync):
+    """Version 0.0.2, frozen."""
+
+    VERSION = "0.0.2"
+    STABLE = True
+
+
+class ComfyAPISyncV0_0_1(ComfyAPISync):
+    """Version 0.0.1, frozen."""
+
+    VERSION = "0.0.1"
+    STABLE = True

@@ -1,4 +1,4 @@
-"""Door for V3 node packs: `from comfy_api.latest import ComfyExtension, io, ui, Input, InputImpl, Types`.
+"""Door for V3 node packs: `from comfy_api.latest import ComfyExtension, io, ui, Input, Types`.
 
 Homes: `comfy_api.schema` (io, ComfyExtension), `comfy_api.schema.ui`, `comfy_api.media`, `comfy_api.progress`.
 `IO`, `UI` and `comfy_io` are older and newer spellings of the same modules.
@@ -6,8 +6,10 @@ Homes: `comfy_api.schema` (io, ComfyExtension), `comfy_api.schema.ui`, `comfy_ap
 
 from __future__ import annotations
 
+from comfy_api.latest import _input as Input
 from comfy_api.latest import _io as io
 from comfy_api.latest import _ui as ui
+from comfy_api.latest import _util as Types
 from comfy_api.progress import ComfyAPI as ComfyAPI
 from comfy_api.progress import ComfyAPISync as ComfyAPISync
 from comfy_api.schema.extension import ComfyExtension as ComfyExtension
@@ -22,6 +24,8 @@ __all__ = [
     "ComfyAPI",
     "ComfyAPISync",
     "ComfyExtension",
+    "Input",
+    "Types",
     "comfy_io",
     "io",
     "ui",

@@ -1,0 +1,23 @@
+"""Door behind `comfy_api.latest.Input`. Homes: `comfy_api.media.*`."""
+
+from __future__ import annotations
+
+from comfy_api.media.values import AudioInput as Audio
+from comfy_api.media.values import AudioInput as AudioInput
+from comfy_api.media.values import ImageInput as Image
+from comfy_api.media.values import ImageInput as ImageInput
+from comfy_api.media.values import LatentInput as Latent
+from comfy_api.media.values import LatentInput as LatentInput
+from comfy_api.media.values import MaskInput as Mask
+from comfy_api.media.values import MaskInput as MaskInput
+
+__all__ = [
+    "Audio",
+    "AudioInput",
+    "Image",
+    "ImageInput",
+    "Latent",
+    "LatentInput",
+    "Mask",
+    "MaskInput",
+]
