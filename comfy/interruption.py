@@ -7,8 +7,10 @@ its name and base because custom nodes catch it (door: `comfy.model_management`)
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 _flag = threading.Event()
+_listeners: list[Callable[[], None]] = []
 
 
 class InterruptProcessingException(Exception):
@@ -19,6 +21,8 @@ def interrupt_current_processing(value: bool = True) -> None:
     """Asks the running prompt to stop (True) or withdraws the request (False). Safe from any thread."""
     if value:
         _flag.set()
+        for listener in tuple(_listeners):
+            listener()
     else:
         _flag.clear()
 
@@ -33,3 +37,13 @@ def throw_exception_if_processing_interrupted() -> None:
     if _flag.is_set():
         _flag.clear()
         raise InterruptProcessingException
+
+
+def add_interrupt_listener(listener: Callable[[], None]) -> None:
+    """Has `listener` called, in the asking thread, whenever a stop is asked for: for waiters that cannot poll."""
+    _listeners.append(listener)
+
+
+def remove_interrupt_listener(listener: Callable[[], None]) -> None:
+    """Undoes `add_interrupt_listener`."""
+    _listeners.remove(listener)

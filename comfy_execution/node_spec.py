@@ -112,6 +112,11 @@ class NodeSpec:
     has_intermediate_output: bool = False
     accept_all_inputs: bool = False
     can_expand: bool = True
+    is_async: bool = False
     expand_inputs: Callable[[Mapping[str, Any]], Mapping[str, InputSpec]] | None = None
     """For nodes with dynamic inputs: the inputs of one prompt entry, by dotted key, from that entry's `inputs`.
     None: `inputs` holds all there is."""
+
+    def inputs_for(self, values: Mapping[str, Any]) -> Mapping[str, InputSpec]:
+        """The inputs that count for a node with these prompt values."""
+        return self.inputs if self.expand_inputs is None else self.expand_inputs(values)

@@ -51,9 +51,31 @@ class SpecSnapshot:
     def __contains__(self, class_type: object) -> bool:
         return class_type in self._registry
 
+    def node_class(self, class_type: str) -> Any:
+        """The class itself, also when it cannot describe itself."""
+        return self._registry.classes[class_type]
+
     def spec(self, class_type: str) -> NodeSpec:
         """As `Registry.spec`, remembered for the lifetime of this view."""
         found = self._specs.get(class_type)
         if found is None:
             found = self._specs[class_type] = self._registry.spec(class_type)
         return found
+
+
+_installed: list[Registry] = []
+
+
+def install(registry: Registry) -> None:
+    """Makes a registry the process's own: what `execution`'s functions use when none is handed to them."""
+    _installed[:] = [registry]
+
+
+def installed() -> Registry:
+    """The process's registry.
+
+    Raises: LookupError before `install`.
+    """
+    if not _installed:
+        raise LookupError("no node registry is installed: call comfy_execution.registry.install first")
+    return _installed[0]

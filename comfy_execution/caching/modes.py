@@ -1,0 +1,70 @@
+"""Cache modes by name: which cache a server runs with."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from comfy_execution.caching.base import ResultCache
+from comfy_execution.caching.classic import ClassicCache
+from comfy_execution.caching.lru import LruCache
+from comfy_execution.caching.none import NoCache
+from comfy_execution.caching.ram import RamCache
+
+_GIB = 1024**3
+_HEADROOM_SHARE = 0.1
+_HEADROOM_LIMITS_GIB = (2.0, 10.0)
+"""Default headroom of the RAM mode: a tenth of all memory, within these limits."""
+
+
+class CacheType(Enum):
+    """Modes; `DEPENDENCY_AWARE` is the older name of `NONE`."""
+
+    CLASSIC = 0
+    LRU = 1
+    NONE = 2
+    DEPENDENCY_AWARE = 2
+    RAM_PRESSURE = 3
+
+
+def make_cache(cache_type: CacheType, arguments: Mapping[str, Any] | None = None) -> ResultCache:
+    """The cache of a mode. `arguments`: `lru` (number of results), `ram` (headroom in GiB)."""
+    given = arguments or {}
+    if cache_type is CacheType.LRU:
+        return LruCache(max(1, int(given.get("lru") or 1)))
+    if cache_type is CacheType.NONE:
+        return NoCache()
+    if cache_type is CacheType.RAM_PRESSURE:
+        headroom = given.get("ram")
+        return RamCache(
+            int(float(headroom) * _GIB) if headroom else default_headroom_bytes(), free_memory_bytes
+        )
+    return ClassicCache()
+
+
+def default_headroom_bytes() -> int:
+    """Free memory below which the RAM mode starts to forget."""
+    low, high = _HEADROOM_LIMITS_GIB
+    return int(min(max(_memory_bytes("MemTotal:") * _HEADROOM_SHARE, low * _GIB), high * _GIB))
+
+
+def free_memory_bytes() -> int:
+    """Memory that can be had without swapping; where the system does not tell, as much as one could want."""
+    return _memory_bytes("MemAvailable:")
+
+
+def _memory_bytes(field: str) -> int:
+    try:
+        with Path("/proc/meminfo").open(encoding="ascii") as lines:
+            for line in lines:
+                if line.startswith(field):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pages = {"MemTotal:": "SC_PHYS_PAGES", "MemAvailable:": "SC_AVPHYS_PAGES"}[field]
+        if pages in getattr(os, "sysconf_names", {}):
+            return os.sysconf(pages) * os.sysconf("SC_PAGE_SIZE")
+    return sys.maxsize

@@ -1,0 +1,252 @@
+"""Validation of a prompt before it is queued: prompt + specs -> what may run, and the exact error bodies.
+
+Nodes are reached from the output nodes backwards; what no chosen output needs is only checked for its class. Values
+are converted in place, defaults are never filled in. Everything is linear in the size of the prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from comfy_execution.cycles import cycle_entry, one_cycle, strongly_connected
+from comfy_execution.input_checks import ErrorEntry
+from comfy_execution.node_checks import (
+    Inspection,
+    LinkedFrom,
+    exception_entry,
+    inner_exception_entry,
+    inspect_node,
+    run_validator,
+)
+from comfy_execution.registry import Registry, SpecSnapshot, installed
+from comfy_execution.socket_types import validate_node_input as validate_node_input
+
+Prompt = dict[str, dict[str, Any]]
+Answer = tuple[bool, "ErrorEntry | None", list[str], dict[str, Any]]
+"""(at least one output is good, error for the client, good outputs, node_errors)"""
+
+MAX_DEPENDENT_STEPS = 100_000
+"""How much looking for `dependent_outputs` may cost: with many bad outputs over one chain it would be quadratic."""
+
+
+@dataclass(slots=True)
+class _Verdict:
+    """What is known of one node that was reached."""
+
+    inspection: Inspection
+    is_good: bool = False
+    errors: list[ErrorEntry] = field(default_factory=list)
+
+
+async def validate_prompt(
+    prompt_id: str,
+    prompt: Prompt,
+    partial_execution_list: Sequence[str] | None = None,
+    registry: Registry | None = None,
+) -> Answer:
+    """Checks a prompt, converts its values, and says which outputs may run.
+
+    `partial_execution_list` chooses among the output nodes; None takes all.
+    """
+    specs = (registry or installed()).snapshot()
+    error = _shape_error(prompt, specs)
+    if error is not None:
+        return False, error, [], {}
+    chosen = None if partial_execution_list is None else {str(target) for target in partial_execution_list}
+    outputs = [
+        node_id
+        for node_id, node in prompt.items()
+        if (chosen is None or node_id in chosen) and _is_output(specs, node["class_type"])
+    ]
+    if not outputs:
+        return False, _error("prompt_no_outputs", "Prompt has no outputs", ""), [], {}
+    return await PromptCheck(prompt_id, prompt, specs).run(outputs)
+
+
+async def validate_inputs(
+    prompt_id: str, prompt: Prompt, item: str, validated: dict[str, Any], registry: Registry | None = None
+) -> tuple[bool, list[ErrorEntry], str]:
+    """(good, own errors, id) of one node and all it needs, as packs that wrap the check know it.
+
+    `validated` is filled with the same triple for every node that was looked at.
+    """
+    check = PromptCheck(prompt_id, prompt, (registry or installed()).snapshot())
+    await check.run([item])
+    validated.update(check.triples())
+    found: tuple[bool, list[ErrorEntry], str] = validated[item]
+    return found
+
+
+class PromptCheck:
+    """One pass over one prompt: inspect what outputs need, find cycles, ask the classes' own validators."""
+
+    def __init__(self, prompt_id: str, prompt: Prompt, specs: SpecSnapshot) -> None:
+        self._prompt_id = prompt_id
+        self._prompt = prompt
+        self._specs = specs
+        self._verdicts: dict[str, _Verdict] = {}
+        self._sources_first: list[str] = []
+
+    async def run(self, outputs: Sequence[str]) -> Answer:
+        """The answer for these output nodes."""
+        for output_id in outputs:
+            self._reach(output_id)
+        self._mark_cycles()
+        for node_id in self._sources_first:
+            await self._judge(node_id)
+        good = [output_id for output_id in outputs if self._verdicts[output_id].is_good]
+        bad = [output_id for output_id in outputs if not self._verdicts[output_id].is_good]
+        node_errors = self._node_errors(bad)
+        if good:
+            return True, None, good, node_errors
+        details = "\n".join(
+            f"{entry['message']}: {entry['details']}"
+            for output_id in bad
+            for entry in self._verdicts[output_id].errors
+        )
+        error = _error("prompt_outputs_failed_validation", "Prompt outputs failed validation", details)
+        return False, error, [], node_errors
+
+    def triples(self) -> dict[str, tuple[bool, list[ErrorEntry], str]]:
+        """(good, own errors, id) of every node that was looked at."""
+        return {
+            node_id: (verdict.is_good, verdict.errors, node_id) for node_id, verdict in self._verdicts.items()
+        }
+
+    def _reach(self, output_id: str) -> None:
+        """Inspects an output and all that it needs, depth first without recursion."""
+        stack: list[tuple[str, LinkedFrom | None, int]] = [(output_id, None, 0)]
+        while stack:
+            node_id, linked_from, next_source = stack.pop()
+            verdict = self._verdicts.get(node_id)
+            if verdict is None:
+                verdict = self._inspect(node_id, linked_from)
+            elif next_source == 0:
+                continue
+            sources = verdict.inspection.sources
+            if next_source < len(sources):
+                stack.append((node_id, linked_from, next_source + 1))
+                stack.append((sources[next_source].source_id, sources[next_source], 0))
+            else:
+                self._sources_first.append(node_id)
+
+    def _inspect(self, node_id: str, linked_from: LinkedFrom | None) -> _Verdict:
+        try:
+            inspection = inspect_node(node_id, self._prompt, self._specs)
+            verdict = _Verdict(inspection, errors=inspection.errors)
+        except Exception as error:
+            verdict = _Verdict(Inspection(linked_from=linked_from))
+            verdict.errors.append(self._exception(error, linked_from))
+        else:
+            verdict.inspection.linked_from = linked_from
+        self._verdicts[node_id] = verdict
+        return verdict
+
+    def _mark_cycles(self) -> None:
+        sources = {
+            node_id: [link.source_id for link in verdict.inspection.sources]
+            for node_id, verdict in self._verdicts.items()
+        }
+        for group in strongly_connected(sources):
+            cycle = one_cycle(group, sources)
+            for node_id in cycle:
+                self._verdicts[node_id].errors.append(cycle_entry(node_id, cycle, self._prompt))
+
+    async def _judge(self, node_id: str) -> None:
+        """The class's own validator, then the verdict. Sources were judged before, except within a cycle."""
+        verdict = self._verdicts[node_id]
+        inspection = verdict.inspection
+        if inspection.spec is not None and inspection.may_run_validator:
+            try:
+                verdict.errors += await run_validator(
+                    self._prompt_id, node_id, self._prompt[node_id], inspection
+                )
+            except Exception as error:
+                verdict.errors = [self._exception(error, inspection.linked_from)]
+        verdict.is_good = not verdict.errors and all(
+            self._verdicts[link.source_id].is_good for link in inspection.sources
+        )
+
+    def _exception(self, error: Exception, linked_from: LinkedFrom | None) -> ErrorEntry:
+        return exception_entry(error) if linked_from is None else inner_exception_entry(error, linked_from)
+
+    def _node_errors(self, bad_outputs: Sequence[str]) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            node_id: {
+                "errors": verdict.errors,
+                "dependent_outputs": [],
+                "class_type": self._prompt[node_id]["class_type"],
+            }
+            for node_id, verdict in self._verdicts.items()
+            if verdict.errors
+        }
+        steps_left = MAX_DEPENDENT_STEPS
+        for output_id in bad_outputs:
+            seen = {output_id}
+            stack = [output_id]
+            while stack and steps_left > 0:
+                steps_left -= 1
+                node_id = stack.pop()
+                if node_id in found:
+                    found[node_id]["dependent_outputs"].append(output_id)
+                for link in self._verdicts[node_id].inspection.sources:
+                    if link.source_id not in seen and not self._verdicts[link.source_id].is_good:
+                        seen.add(link.source_id)
+                        stack.append(link.source_id)
+        return found
+
+
+def _error(kind: str, message: str, details: str, **extra_info: Any) -> ErrorEntry:
+    return {"type": kind, "message": message, "details": details, "extra_info": extra_info}
+
+
+def _shape_error(prompt: object, specs: SpecSnapshot) -> ErrorEntry | None:
+    """What no answer per node can say: not a graph, a node without class or inputs, an unknown class."""
+    if not isinstance(prompt, dict):
+        return _error(
+            "invalid_prompt",
+            "Cannot execute because the prompt is not an object of nodes.",
+            f"got {type(prompt).__name__}",
+        )
+    for node_id, node in prompt.items():
+        error = _node_shape_error(node_id, node, specs)
+        if error is not None:
+            return error
+    return None
+
+
+def _node_shape_error(node_id: str, node: object, specs: SpecSnapshot) -> ErrorEntry | None:
+    details = f"Node ID '#{node_id}'"
+    fields: Mapping[str, Any] = node if isinstance(node, dict) else {}
+    class_type = fields.get("class_type")
+    title = _title(fields)
+    info = {"node_id": node_id, "class_type": class_type, "node_title": title}
+    if not isinstance(class_type, str):
+        name = title or f"ID #{node_id}"
+        message = (
+            f"Node '{name}' has no class_type. The workflow may be corrupted or a custom node is missing."
+        )
+        return _error("missing_node_type", message, details, **info)
+    if class_type not in specs:
+        message = f"Node '{title or class_type}' not found. The custom node may not be installed."
+        return _error("missing_node_type", message, details, **info)
+    if not isinstance(fields.get("inputs"), dict):
+        message = f"Cannot execute because node {class_type} has no inputs object."
+        return _error("invalid_prompt", message, details, node_id=node_id, field="inputs")
+    return None
+
+
+def _title(node: Mapping[str, Any]) -> str | None:
+    meta = node.get("_meta")
+    title = meta.get("title") if isinstance(meta, dict) else None
+    return title if isinstance(title, str) and title else None
+
+
+def _is_output(specs: SpecSnapshot, class_type: str) -> bool:
+    """A class that cannot describe itself is taken at its attribute: its error is reported where it is needed."""
+    try:
+        return specs.spec(class_type).is_output
+    except Exception:
+        return getattr(specs.node_class(class_type), "OUTPUT_NODE", False) is True
