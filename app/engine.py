@@ -41,6 +41,9 @@ class PromptQueue(Protocol):
         map_function: Callable[[dict[str, Any]], Any] | None = None,
     ) -> dict[str, Any]: ...
 
+    def interrupt_if_running(self, prompt_id: str) -> bool:
+        """Asks this prompt to stop, if it is the one that runs; whether it was."""
+
     def wipe_history(self) -> None: ...
 
     def delete_history_item(self, id_to_delete: str) -> None: ...

@@ -12,8 +12,7 @@ from app.middleware.errors import translate_errors
 from app.middleware.headers import cors_headers, set_cache_control, set_offline_policy
 from app.middleware.origin import answer_options, check_origin
 from app.middleware.size_limit import refuse_oversize
-from app.routes import all_routes, internal
-from app.routes.static import add_static_routes
+from app.routes import all_routes, internal, static
 
 MAX_HEADER_BYTES = 16 * 1024
 """Browsers send cookies of every local server to each port of this host; 8 KiB is sometimes too little."""
@@ -55,4 +54,4 @@ def add_all_routes(
             if (route.method, path) not in taken:
                 taken.add((route.method, path))
                 web.RouteDef(route.method, path, route.handler, route.kwargs).register(application.router)
-    add_static_routes(application, context)
+    application.add_routes(static.ROUTES)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from urllib.parse import quote
 
 from aiohttp import web
 
 import folder_paths
-from app.context import Context, context_of
+from app.context import context_of
 from app.errors import NotFoundError, RequestError
 from app.frontend import OUR_EXTENSION, OUR_EXTENSION_FOLDER
 from app.packs import example_folders
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 async def get_page(request: web.Request) -> web.FileResponse:
@@ -24,40 +20,69 @@ async def get_page(request: web.Request) -> web.FileResponse:
     return web.FileResponse(context_of(request).roots.page / "index.html", headers=headers)
 
 
-def static_handler(root: Path) -> Handler:
-    """A handler for the files of one folder, by the path after its mount point."""
-
-    async def get_static(request: web.Request) -> web.FileResponse:
-        path = folder_paths.jailed_path(root, request.match_info["file"])
-        if path.is_dir():
-            raise RequestError("is_folder", "folders are not listed", field="path", status=403)
-        if not path.is_file():
-            raise NotFoundError(f"nothing at {request.path[:200]}", field="path")
-        content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        return web.FileResponse(path, headers={"Content-Type": content_type})
-
-    return get_static
-
-
-def add_static_routes(app: web.Application, context: Context) -> None:
-    """Mounts every folder; call it after all other routes."""
-    app.router.add_get("/", get_page)
-    for mount, folder in _mounts(context):
-        app.router.add_get(mount + "/{file:.*}", static_handler(folder))
+async def get_extension_file(request: web.Request) -> web.FileResponse:
+    """A file of our extension, of a pack's web folder, or of the page's own extensions."""
+    context = context_of(request)
+    name = request.match_info["extension"]
+    folder = context.engine.web_directories.get(name)
+    if name == OUR_EXTENSION:
+        root = OUR_EXTENSION_FOLDER
+    elif folder is not None:
+        root = Path(folder)
+    else:
+        root = folder_paths.jailed_path(context.roots.page / "extensions", name)
+    return static_file(request, root)
 
 
-def _mounts(context: Context) -> list[tuple[str, Path]]:
-    mounts = [(f"/extensions/{OUR_EXTENSION}", OUR_EXTENSION_FOLDER)]
-    mounts += [
-        (f"/extensions/{quote(name)}", Path(folder))
-        for name, folder in context.engine.web_directories.items()
-    ]
-    mounts += [
-        (f"/api/workflow_templates/{quote(pack)}", folder)
-        for pack, folder in example_folders(folder_paths.get_folder_paths("custom_nodes"))
-    ]
-    if context.roots.templates is not None:
-        mounts.append(("/templates", context.roots.templates))
-    if context.roots.docs is not None:
-        mounts.append(("/docs", context.roots.docs))
-    return [*mounts, ("", context.roots.page)]
+async def get_example_workflow(request: web.Request) -> web.FileResponse:
+    """An example workflow of a pack."""
+    roots = folder_paths.get_folder_paths("custom_nodes")
+    for pack, folder in example_folders(roots):
+        if pack == request.match_info["pack"] and (folder / request.match_info["file"]).is_file():
+            return static_file(request, folder)
+    raise NotFoundError(f"nothing at {request.path[:200]}", field="path")
+
+
+async def get_template(request: web.Request) -> web.FileResponse:
+    """A file of the templates package; a missing package only means that there are none."""
+    return _package_file(request, context_of(request).roots.templates)
+
+
+async def get_doc(request: web.Request) -> web.FileResponse:
+    """A file of the embedded docs."""
+    return _package_file(request, context_of(request).roots.docs)
+
+
+async def get_page_file(request: web.Request) -> web.FileResponse:
+    """Any other file of the page."""
+    return static_file(request, context_of(request).roots.page)
+
+
+def static_file(request: web.Request, root: Path) -> web.FileResponse:
+    """The file that the rest of the path names below `root`.
+
+    Raises: NotFoundError; RequestError 403 for a folder; PathEscapeError when it leaves the root.
+    """
+    path = folder_paths.jailed_path(root, request.match_info["file"])
+    if path.is_dir():
+        raise RequestError("is_folder", "folders are not listed", field="path", status=403)
+    if not path.is_file():
+        raise NotFoundError(f"nothing at {request.path[:200]}", field="path")
+    content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return web.FileResponse(path, headers={"Content-Type": content_type})
+
+
+def _package_file(request: web.Request, root: Path | None) -> web.FileResponse:
+    if root is None:
+        raise NotFoundError("this package is not installed", field="path")
+    return static_file(request, root)
+
+
+ROUTES = (
+    web.get("/", get_page),
+    web.get("/extensions/{extension}/{file:.*}", get_extension_file),
+    web.get("/api/workflow_templates/{pack}/{file:.*}", get_example_workflow),
+    web.get("/templates/{file:.*}", get_template),
+    web.get("/docs/{file:.*}", get_doc),
+    web.get("/{file:.*}", get_page_file),
+)
