@@ -20,7 +20,7 @@ from training.demo_model.design import SD1_SCALE_FACTOR
 from training.demo_model.drawing import draw
 from training.demo_model.emoji import load_bitmaps
 from training.demo_model.export import SHIPPED_FILE
-from training.demo_model.scenes import WHITE, Renderer
+from training.demo_model.scenes import WHITE, Renderer, with_article
 from training.demo_model.setting import Setting, add_arguments, open_setting
 from training.demo_model.train_vae import HELD_OUT_SEED, psnr_db
 from training.demo_model.vae_scenes import draw_free, draw_own
@@ -37,9 +37,8 @@ def questions(vocabulary: Vocabulary) -> list[tuple[str, int, int]]:
         asked += [(name, index, WHITE)] * NUM_PLAIN
         for _ in range(NUM_NAMED):
             background = turn * BACKGROUND_STRIDE % len(vocabulary.background_names)
-            asked.append(
-                (f"{name} on a {vocabulary.background_names[background]} background", index, background)
-            )
+            tail = with_article(f" on a {vocabulary.background_names[background]} background")
+            asked.append((name + tail, index, background))
             turn += 1
     return asked
 

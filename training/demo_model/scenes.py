@@ -55,7 +55,8 @@ class Scene:
     caption: str
 
 
-def _with_article(text: str) -> str:
+def with_article(text: str) -> str:
+    """`a` becomes `an` before the vowels a, e, i and o (not u: a unicorn)."""
     return (
         text.replace(" a a", " an a")
         .replace(" a e", " an e")
@@ -84,7 +85,7 @@ def draw_scene(vocabulary: Vocabulary, rng: random.Random, concept: int | None =
     if rng.random() >= UNNAMED_BACKGROUND_SHARE:
         background = rng.randrange(len(vocabulary.background_names))
         caption += rng.choices(TAILS, TAIL_WEIGHTS)[0].format(b=vocabulary.background_names[background])
-    return Scene(index, background, x, y, size, angle, place, _with_article(" " + caption).strip())
+    return Scene(index, background, x, y, size, angle, place, with_article(" " + caption).strip())
 
 
 class Renderer:
