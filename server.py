@@ -72,6 +72,8 @@ class PromptServer:
         self.logs.listen(self._log_written)
         self.intake = PromptIntake()
         self.user_manager = UserStore(folder_paths.get_user_directory, self.config.multi_user)
+        self.queue_listeners: list[Callable[[], None]] = []
+        """Called at every change of the queue, in the thread that changed it."""
         self.routes = web.RouteTableDef()
         self.app = build_application(self.config)
         self.context = Context(
@@ -156,7 +158,9 @@ class PromptServer:
             logger.debug("the loop is closed; event %s is not sent", event)
 
     def queue_updated(self) -> None:
-        """Tells all clients how many prompts wait or run."""
+        """Tells all clients how many prompts wait or run, and who else asked to be told."""
+        for listener in self.queue_listeners:
+            listener()
         self.send_sync("status", {"status": self.get_queue_info()})
 
     def send_progress_text(self, text: bytes | bytearray | str, node_id: str, sid: str | None = None) -> None:

@@ -1,0 +1,289 @@
+"""Composition root: reads the command line, builds the parts, hands each what it needs, starts them.
+
+Order matters: folders first, then the scripts that packs want to run before torch, then the server (packs look for
+`PromptServer.instance` while they load), then nodes and packs, then the engine's thread, then the sockets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import shutil
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import folder_paths
+from app.extra_paths import NAMES, load_extra_path_config
+from comfy import options
+
+# Read once, when torch is imported: threads that wait sleep instead of spinning. On a busy machine that is the
+# difference between 0.2 s and 1.5 s for loading the demo model, and between 26 ms and 5 s for its first step.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+options.enable_args_parsing()
+
+from comfy.cli_args import args, unknown_arguments  # noqa: E402 - parsing must be on before this import
+from comfy_extras.prestartup import run_prestartup_scripts  # noqa: E402 - imports nothing heavy
+
+if TYPE_CHECKING:
+    from app.config import ServerConfig
+    from server import PromptServer
+
+logger = logging.getLogger("main")
+
+MIB = 1024 * 1024
+GENERATION_EXAMPLE = """\
+curl -s {url}/v1/images/generations -H 'Content-Type: application/json' \\
+  -d '{{"prompt": "cat", "size": "128x128", "response_format": "url"}}'"""
+
+
+def apply_folders() -> None:
+    """Sets every folder from the command line and the extra-paths files."""
+    folder_paths.configure(args.base_directory, args.models_directory)
+    for name, setter in (
+        ("output", folder_paths.set_output_directory),
+        ("temp", folder_paths.set_temp_directory),
+        ("input", folder_paths.set_input_directory),
+        ("user", folder_paths.set_user_directory),
+    ):
+        given = getattr(args, f"{name}_directory")
+        if given:
+            # --temp-directory names the folder that holds the temporary folder, as launchers expect
+            setter(os.path.join(os.path.abspath(given), "temp") if name == "temp" else os.path.abspath(given))
+    here = [os.path.join(folder_paths.base_path, name) for name in NAMES]
+    given_files = [path for group in args.extra_model_paths_config or () for path in group]
+    for path in [*filter(os.path.isfile, here), *given_files]:
+        load_extra_path_config(path)
+    shutil.rmtree(folder_paths.get_temp_directory(), ignore_errors=True)
+    for folder in (
+        folder_paths.get_output_directory(),
+        folder_paths.get_input_directory(),
+        folder_paths.get_temp_directory(),
+        folder_paths.get_user_directory(),
+    ):
+        os.makedirs(folder, exist_ok=True)
+
+
+def server_config() -> ServerConfig:
+    """What the HTTP side is told."""
+    from app.config import ServerConfig
+    from comfyui_version import __version__
+
+    flags = dict(flag.partition("=")[::2] for flag in args.feature_flag)
+    return ServerConfig(
+        listen=args.listen,
+        port=args.port,
+        max_upload_mb=args.max_upload_size,
+        cors_origin=args.enable_cors_header,
+        tls_keyfile=Path(args.tls_keyfile) if args.tls_keyfile else None,
+        tls_certfile=Path(args.tls_certfile) if args.tls_certfile else None,
+        front_end_root=Path(args.front_end_root) if args.front_end_root else None,
+        multi_user=args.multi_user,
+        compress_responses=args.enable_compress_response_body,
+        preview_size=args.preview_size,
+        offline=args.offline,
+        feature_flags={name: value or True for name, value in flags.items()},
+        argv=tuple(sys.argv),
+        version=__version__,
+        log_level=args.verbose,
+    )
+
+
+def cache_choice() -> tuple[Any, dict[str, Any]]:
+    """The result cache that the flags ask for; RAM pressure without one, as servers of 2026 do."""
+    from comfy_execution.caching.modes import CacheType
+
+    if args.cache_classic:
+        return CacheType.CLASSIC, {}
+    if args.cache_none:
+        return CacheType.NONE, {}
+    if args.cache_lru:
+        return CacheType.LRU, {"lru": args.cache_lru}
+    return CacheType.RAM_PRESSURE, {"ram": args.cache_ram[0]} if args.cache_ram else {}
+
+
+def start_engine(server: PromptServer) -> Any:
+    """Queue, executor and the engine's thread; gives the queue."""
+    from app.engine import Engine
+    from comfy.interruption import interrupt_current_processing
+    from comfy.memory import residency
+    from comfy.progress import set_progress_bar_global_hook
+    from comfy_execution.executor import PromptExecutor
+    from comfy_execution.progress import ProgressHook
+    from comfy_execution.queue import PromptQueue
+    from comfy_execution.registry import install
+    from comfy_execution.validation import validate_prompt
+    from comfy_execution.worker import WorkerHooks, run_worker
+    from comfy_extras import object_info
+    from comfy_extras.catalogue import EXTENSION_WEB_DIRS, REGISTRY
+
+    install(REGISTRY)
+    queue = PromptQueue(server)
+    cache_type, cache_arguments = cache_choice()
+    executor = PromptExecutor(server, cache_type, cache_arguments, registry=REGISTRY)
+    set_progress_bar_global_hook(ProgressHook(server))
+
+    async def validate(prompt_id: str, prompt: dict[str, Any], targets: Any) -> Any:
+        return await validate_prompt(prompt_id, prompt, targets, REGISTRY)
+
+    server.attach_engine(
+        Engine(
+            queue=queue,
+            validate=validate,
+            class_types=lambda: list(REGISTRY),
+            node_info=lambda class_type: object_info.node_info(REGISTRY, class_type),
+            interrupt=interrupt_current_processing,
+            devices=device_facts,
+            web_directories=EXTENSION_WEB_DIRS,
+        )
+    )
+    hooks = WorkerHooks(unload_models=residency.unload_all_models)
+    threading.Thread(
+        target=run_worker, args=(queue, executor, server, hooks), name="engine", daemon=True
+    ).start()
+    return queue
+
+
+def device_facts() -> list[dict[str, Any]]:
+    """The compute devices as /system_stats shows them."""
+    from comfy.memory import devices
+
+    device = devices.get_torch_device()
+    total, torch_total = devices.get_total_memory(device, torch_total_too=True)
+    free, torch_free = devices.get_free_memory(device, torch_free_too=True)
+    return [
+        {
+            "name": devices.get_torch_device_name(device),
+            "type": device.type,
+            "index": device.index,
+            "vram_total": total,
+            "vram_free": free,
+            "torch_vram_total": torch_total,
+            "torch_vram_free": torch_free,
+        }
+    ]
+
+
+def add_codec_endpoints(server: PromptServer) -> None:
+    """The latent transport beside ComfyUI's routes."""
+    from app.graph_runs import GraphRuns
+    from codec_transport.endpoints.catalogue import ModelCatalogue
+    from codec_transport.endpoints.context import CodecContext
+    from codec_transport.endpoints.routes import add_routes
+    from codec_transport.spaces.registry import SpaceRegistry
+
+    runs = GraphRuns(server.context.engine, server.intake, server.loop)
+    server.queue_listeners.append(runs.queue_changed)
+    models = ModelCatalogue(
+        lambda: folder_paths.get_filename_list("checkpoints"),
+        lambda name: folder_paths.get_full_path("checkpoints", name),
+        initial=args.initial_model or os.environ.get("CODEC_INITIAL_MODEL"),
+    )
+    context = CodecContext(
+        runner=runs,
+        models=models,
+        spaces=SpaceRegistry(),
+        file_path=_ui_file,
+        public_url=os.environ.get("CODEC_PUBLIC_URL"),
+    )
+    add_routes(server.app, server.routes, context)
+
+
+def _ui_file(folder_type: str, subfolder: str, filename: str) -> Path:
+    root = folder_paths.get_directory_by_type(folder_type) or folder_paths.get_output_directory()
+    return folder_paths.jailed_path(root, os.path.join(subfolder, filename))
+
+
+async def serve() -> None:
+    """Builds everything on this loop and serves until the process is stopped."""
+    import server as server_module
+    from comfy_extras.catalogue import REGISTRY
+    from comfy_extras.loading import load_builtin_nodes, load_packs
+
+    server = server_module.create_server(server_config())
+    await load_builtin_nodes(REGISTRY)
+    await load_packs(
+        folder_paths.get_folder_paths("custom_nodes"),
+        REGISTRY,
+        disable_all=args.disable_all_custom_nodes,
+        whitelist=args.whitelist_custom_nodes,
+    )
+    queue = start_engine(server)
+    add_codec_endpoints(server)
+    server.add_routes()
+    if args.quick_test_for_ci:
+        return
+    try:
+        await server.start(call_on_start=_announce)
+        await asyncio.Event().wait()
+    finally:
+        queue.close()
+        await server.stop()
+
+
+def _announce(scheme: str, address: str, port: int) -> None:
+    """The page's address and a ready command line, once the socket listens."""
+    host = "127.0.0.1" if address in ("0.0.0.0", "::", "") else address
+    url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+    if not args.dont_print_server:
+        sys.stdout.write(f"\nOpen {url} in a browser, or ask for a picture:\n\n")
+        sys.stdout.write(GENERATION_EXAMPLE.format(url=url) + "\n\n")
+        sys.stdout.flush()
+    if args.auto_launch:
+        import webbrowser
+
+        webbrowser.open(url)
+
+
+def configure_devices() -> None:
+    """The device policy of the command line; imports torch."""
+    from comfy.memory import devices
+    from comfy.sampling import previews
+
+    cuda = str(args.cuda_device).split(",")[0] if args.cuda_device is not None else ""
+    devices.configure(
+        devices.DeviceSettings(
+            cpu_only=args.cpu,
+            gpu_only=args.gpu_only,
+            cuda_device=int(cuda) if cuda.isdigit() else None,
+            reserve_bytes=400 * MIB if args.reserve_vram is None else int(args.reserve_vram * 1024 * MIB),
+        )
+    )
+    previews.configure(args.preview_method.value, args.preview_size)
+
+
+def main() -> int:
+    """Runs the server; the exit status of the process."""
+    logging.basicConfig(
+        level=args.verbose, format="%(message)s", stream=sys.stdout if args.log_stdout else sys.stderr
+    )
+    if unknown_arguments:
+        logger.warning("These flags are not known here and are ignored: %s", " ".join(unknown_arguments))
+    try:
+        apply_folders()
+        run_prestartup_scripts(
+            folder_paths.get_folder_paths("custom_nodes"),
+            disable_all=args.disable_all_custom_nodes,
+            whitelist=args.whitelist_custom_nodes,
+        )
+        configure_devices()
+        asyncio.run(serve())
+    except KeyboardInterrupt:
+        logger.info("Stopped by the user")
+    except OSError as error:
+        if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES):
+            raise
+        logger.error("Cannot listen on %s port %s: %s", args.listen, args.port, error.strerror)  # noqa: TRY400 - the text says it all
+        return 1
+    except ValueError as error:
+        logger.error("Cannot start: %s", error)  # noqa: TRY400 - a setting is wrong, the text names it
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
