@@ -7,7 +7,11 @@ where set `dev_only`, `essentials_category`.
 
 from __future__ import annotations
 
+import json
 import logging
+import math
+import sys
+from collections.abc import Mapping
 from typing import Any
 
 from comfy_api.schema import v1_view
@@ -32,7 +36,7 @@ def class_info(class_type: str, node_class: Any, display_name: str | None = None
 
 
 def _v1_info(class_type: str, node_class: Any, display_name: str | None) -> dict[str, Any]:
-    sections = node_class.INPUT_TYPES()
+    sections = {name: section or {} for name, section in node_class.INPUT_TYPES().items()}
     types = node_class.RETURN_TYPES
     info: dict[str, Any] = {
         "input": sections,
@@ -58,9 +62,33 @@ def _v1_info(class_type: str, node_class: Any, display_name: str | None) -> dict
     return info
 
 
+def as_valid_json(info: dict[str, Any]) -> dict[str, Any]:
+    """The entry itself where it is valid JSON; infinite bounds become the largest number, NaN becomes null.
+
+    Browsers refuse a whole answer for one `Infinity`. Raises: TypeError, ValueError for what JSON cannot hold.
+    """
+    try:
+        json.dumps(info, allow_nan=False)
+    except ValueError:
+        info = _finite(info)
+        json.dumps(info, allow_nan=False)
+    return info
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else math.copysign(sys.float_info.max, value)
+    if isinstance(value, Mapping):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(entry) for entry in value]
+    return value
+
+
 def node_info(registry: Registry, class_type: str) -> dict[str, Any]:
     """The entry of one registered class. Raises: KeyError for an unknown class; whatever the class raises."""
-    return class_info(class_type, registry.classes[class_type], registry.display_names.get(class_type))
+    title = registry.display_names.get(class_type)
+    return as_valid_json(class_info(class_type, registry.classes[class_type], title))
 
 
 def all_node_info(registry: Registry) -> dict[str, dict[str, Any]]:

@@ -43,10 +43,10 @@ def describe(class_type: str, node_class: type[ComfyNode]) -> NodeSpec:
         is_output=schema.is_output_node,
         input_is_list=schema.is_input_list,
         not_idempotent=schema.not_idempotent,
-        is_async=inspect.iscoroutinefunction(node_class.execute),
         has_intermediate_output=schema.has_intermediate_output,
         accept_all_inputs=schema.accept_all_inputs,
         can_expand=schema.enable_expand,
+        is_async=inspect.iscoroutinefunction(node_class.execute),
         expand_inputs=expand_inputs,
     )
 

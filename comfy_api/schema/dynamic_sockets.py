@@ -157,7 +157,10 @@ class DynamicCombo(ComfyTypeI):
         def gather(self, key: str, values: Mapping[str, Any], leaf: Leaf) -> Any:
             if key not in values:
                 return ABSENT
-            nested = gather(self._chosen(values[key]), values, leaf, f"{key}.")
+            chosen = values[key]
+            if isinstance(chosen, list) and chosen:  # nodes that take lists get each value in one
+                chosen = chosen[0]
+            nested = gather(self._chosen(chosen), values, leaf, f"{key}.")
             return {self.id: leaf(key, values[key])} | nested
 
 
