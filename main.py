@@ -201,9 +201,11 @@ def _ui_file(folder_type: str, subfolder: str, filename: str) -> Path:
 async def serve() -> None:
     """Builds everything on this loop and serves until the process is stopped."""
     import server as server_module
+    from comfy_api.media import saving
     from comfy_extras.catalogue import REGISTRY
     from comfy_extras.loading import load_builtin_nodes, load_packs
 
+    saving.set_metadata_enabled(not args.disable_metadata)
     server = server_module.create_server(server_config())
     await load_builtin_nodes(REGISTRY)
     await load_packs(
