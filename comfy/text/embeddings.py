@@ -65,7 +65,8 @@ def load_embedding(
         log.warning("embedding %r is in none of the embedding folders, it is left out of the prompt", name)
         return None
     try:
-        rows = embedding_rows(files.load_torch_file(str(path), safe_load=True), key)
+        is_pickle = path.suffix.lower() in files.PICKLE_SUFFIXES
+        rows = embedding_rows(files.load_pickle(path) if is_pickle else files.load_torch_file(path), key)
     except (WeightsError, TextError) as error:
         log.warning("embedding %r cannot be read and is left out of the prompt: %s", name, error)
         return None

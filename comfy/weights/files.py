@@ -132,14 +132,24 @@ def _load_safetensors(path: str | os.PathLike[str], device: torch.device) -> tup
     return tensors, metadata
 
 
-def _load_pickle(path: str | os.PathLike[str], device: torch.device) -> StateDict:
-    """A torch checkpoint read with `weights_only`: tensors and plain containers, no code."""
-    name = os.fspath(path)
+def load_pickle(path: str | os.PathLike[str], device: torch.device | str = "cpu") -> Any:
+    """The content of a torch file read with `weights_only`: tensors and plain containers, no code.
+
+    Raises: WeightsFileError.
+    """
     try:
-        content = torch.load(path, map_location=device, weights_only=True)
+        return torch.load(path, map_location=device, weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsFileError(f"is not a checkpoint of plain tensors: {reason}", path=name) from error
+        raise WeightsFileError(
+            f"is not a checkpoint of plain tensors: {reason}", path=os.fspath(path)
+        ) from error
+
+
+def _load_pickle(path: str | os.PathLike[str], device: torch.device) -> StateDict:
+    """The tensors of a torch checkpoint by name."""
+    name = os.fspath(path)
+    content = load_pickle(path, device)
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping):

@@ -12,6 +12,12 @@ from comfy.errors import TextError
 from comfy.text.clip.transformer import ClipTextTransformer, TextStates
 from comfy.text.tokens import ChunkLayout, Token
 
+MAX_CHUNKS = 256
+"""Longest prompt that is encoded: 19,200 tokens. A novel's page has 700; beyond that a mistake would eat the memory."""
+
+ROWS_AT_ONCE = 16
+"""Chunks per pass: bounds the memory of long prompts, large enough that usual ones need one pass."""
+
 Encoded = tuple[Tensor, Tensor]
 """Conditioning (1, T, W) and pooled vector (1, W), float32."""
 
@@ -55,19 +61,26 @@ class ClipTextEncoder(nn.Module):
 
         A weight other than 1 moves a token's hidden state along the line through that of an empty prompt at
         the same position, which is encoded in the same batch.
+        Raises: TextError for chunks that cannot be encoded, and for more than MAX_CHUNKS of them.
         """
-        rows = [[slot[0] for slot in chunk] for chunk in chunks] or [list(self.layout.empty())]
-        weights = torch.tensor([[float(slot[1]) for slot in chunk] for chunk in chunks] or [[1.0]])
+        if not chunks or len({len(chunk) for chunk in chunks}) != 1:
+            raise TextError("token chunks must be at least one, and all of one length")
+        if len(chunks) > MAX_CHUNKS:
+            raise TextError(
+                f"the prompt has {len(chunks)} chunks of tokens, at most {MAX_CHUNKS} are encoded"
+            )
+        rows = [[slot[0] for slot in chunk] for chunk in chunks]
+        weights = torch.tensor([[float(slot[1]) for slot in chunk] for chunk in chunks])
         is_weighted = bool((weights != 1.0).any())
         if is_weighted:
-            if len({len(row) for row in rows}) > 1 or len(rows[0]) != self.layout.length:
+            if len(rows[0]) != self.layout.length:
                 raise TextError(f"weighted chunks must have {self.layout.length} tokens each")
             rows.append(list(self.layout.empty()))
-        states = self.encode_rows(rows)
-        hidden = self._chosen(states).float()
+        passes = [self.encode_rows(rows[i : i + ROWS_AT_ONCE]) for i in range(0, len(rows), ROWS_AT_ONCE)]
+        hidden = torch.cat([self._chosen(states).float() for states in passes])
         if is_weighted:
             hidden = _weigh(hidden[:-1], weights.to(hidden.device), hidden[-1:])
-        pooled = (states.projected if self.projected_pooled else states.pooled)[:1].float()
+        pooled = (passes[0].projected if self.projected_pooled else passes[0].pooled)[:1].float()
         return hidden.reshape(1, -1, hidden.shape[-1]), pooled
 
     def encode_rows(self, rows: Sequence[Sequence[Token]]) -> TextStates:
@@ -78,8 +91,8 @@ class ClipTextEncoder(nn.Module):
         """
         config = self.transformer.config
         device = self.transformer.text_model.final_layer_norm.weight.device
-        if len({len(row) for row in rows}) != 1 or len(rows[0]) > config.num_positions:
-            raise TextError(f"token rows must have one length of at most {config.num_positions}")
+        if len(rows[0]) > config.num_positions:
+            raise TextError(f"{len(rows[0])} tokens in a row, there are {config.num_positions} positions")
         ids = torch.tensor([[self._id(token) for token in row] for row in rows], device=device)
         vectors = self.transformer.embed_tokens(ids)
         for b, row in enumerate(rows):
