@@ -79,7 +79,9 @@ def detect_unet_config(shapes: Shapes) -> UNetConfig:
         ),
         context_dim=None if attention is None else _shape(shapes, attention, 2)[1],
         use_linear_in_transformer=projection is not None and len(shapes[projection]) == 2,
-        adm_in_channels=shapes["label_emb.0.0.weight"][1] if "label_emb.0.0.weight" in shapes else None,
+        adm_in_channels=(
+            _shape(shapes, "label_emb.0.0.weight", 2)[1] if "label_emb.0.0.weight" in shapes else None
+        ),
     )
 
 

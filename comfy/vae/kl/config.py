@@ -52,8 +52,10 @@ def detect(shapes: Shapes, metadata: Mapping[str, str] | None = None) -> KlConfi
 
     Raises: WeightsShapeError when the keys are right but the numbers do not fit together.
     """
-    if not all(key in shapes for key in SIGNATURE_KEYS) or len(shapes["decoder.conv_in.weight"]) != 4:
+    if not all(len(shapes.get(key, ())) == 4 for key in SIGNATURE_KEYS):
         return None
+    if any(".time_stack." in key or ".time_mix_conv." in key for key in shapes):
+        return None  # the same names with layers over time between them: a video decoder
     num_levels = 0
     while f"decoder.up.{num_levels}.block.0.conv1.weight" in shapes and num_levels < MAX_LEVELS:
         num_levels += 1
@@ -62,9 +64,9 @@ def detect(shapes: Shapes, metadata: Mapping[str, str] | None = None) -> KlConfi
         num_blocks += 1
     if num_levels == 0 or num_blocks < 2:
         raise WeightsShapeError("the autoencoder has no levels", key="decoder.up.0.block.0.conv1.weight")
-    widths = [shapes[f"decoder.up.{level}.block.0.conv2.weight"][0] for level in range(num_levels)]
+    widths = [_width(shapes, f"decoder.up.{level}.block.0.conv2.weight") for level in range(num_levels)]
     ch = widths[0]
-    if ch == 0 or any(width % ch for width in widths):
+    if any(width % ch for width in widths):
         raise WeightsShapeError(
             "a level's width is no multiple of the first",
             key="decoder.up",
@@ -84,3 +86,15 @@ def detect(shapes: Shapes, metadata: Mapping[str, str] | None = None) -> KlConfi
         has_quant="post_quant_conv.weight" in shapes,
         groups=groups,
     )
+
+
+def _width(shapes: Shapes, key: str) -> int:
+    shape = shapes.get(key, ())
+    if len(shape) != 4 or shape[0] == 0:
+        raise WeightsShapeError(
+            "a weight of the autoencoder is missing or has another form",
+            key=key,
+            expected="4 dimensions",
+            found=str(list(shape)),
+        )
+    return shape[0]
