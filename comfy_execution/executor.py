@@ -95,7 +95,8 @@ class PromptExecutor:
         self.success, self.status_messages = False, messages.status_messages
         self.history_result = {"outputs": {}, "meta": {}}
         reset_progress_state(prompt_id, dynprompt)
-        add_progress_handler(ProgressMessages(self.server))
+        progress_messages = ProgressMessages(self.server)
+        add_progress_handler(progress_messages)
         registry = self._registry or installed()
         context = RunContext(
             prompt_id=prompt_id,
@@ -114,6 +115,7 @@ class PromptExecutor:
             messages.cached(cached)
             end = await run.run()
             run.reshow_cached(cached)
+            progress_messages.flush()
             self._close_prompt(end, run, messages)
         except Exception as error:
             # Not a node's doing but ours: the prompt ends, the engine goes on.
