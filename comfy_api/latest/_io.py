@@ -32,9 +32,10 @@ from comfy_api.schema.values_model import (
     LatentOperation, LatentUpscaleModel, LoraModel, LossMap, Model, ModelPatch, Noise, Photomaker, Sampler,
     Sigmas, StyleModel, TimestepsRange, UpscaleModel, Vae, WanCameraEmbedding,
 )
+from comfy_api.schema.combos import Combo, MultiCombo
+from comfy_api.schema.numbers import ControlAfterGenerate, Float, Int, NumberDisplay
 from comfy_api.schema.widgets import (
-    Boolean, BoundingBox, BoundingBoxes, Color, Colors, Combo, ControlAfterGenerate, Curve, Float, Int,
-    MultiCombo, NumberDisplay, Range, String, Webcam, WidgetInput,
+    Boolean, BoundingBox, BoundingBoxes, Color, Colors, Curve, Range, String, Webcam, WidgetInput,
 )
 
 AutogrowDynamic = Autogrow  # since 0.3.64
