@@ -10,14 +10,13 @@ import asyncio
 import errno
 import logging
 import os
-import shutil
 import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import folder_paths
-from app.extra_paths import NAMES, load_extra_path_config
+from app.folders import FolderChoices, apply_folders
 from comfy import options
 
 # Read once, when torch is imported: threads that wait sleep instead of spinning. On a busy machine that is the
@@ -41,31 +40,17 @@ curl -s {url}/v1/images/generations -H 'Content-Type: application/json' \\
   -d '{{"prompt": "cat", "size": "128x128", "response_format": "url"}}'"""
 
 
-def apply_folders() -> None:
-    """Sets every folder from the command line and the extra-paths files."""
-    folder_paths.configure(args.base_directory, args.models_directory)
-    for name, setter in (
-        ("output", folder_paths.set_output_directory),
-        ("temp", folder_paths.set_temp_directory),
-        ("input", folder_paths.set_input_directory),
-        ("user", folder_paths.set_user_directory),
-    ):
-        given = getattr(args, f"{name}_directory")
-        if given:
-            # --temp-directory names the folder that holds the temporary folder, as launchers expect
-            setter(os.path.join(os.path.abspath(given), "temp") if name == "temp" else os.path.abspath(given))
-    here = [os.path.join(folder_paths.base_path, name) for name in NAMES]
-    given_files = [path for group in args.extra_model_paths_config or () for path in group]
-    for path in [*filter(os.path.isfile, here), *given_files]:
-        load_extra_path_config(path)
-    shutil.rmtree(folder_paths.get_temp_directory(), ignore_errors=True)
-    for folder in (
-        folder_paths.get_output_directory(),
-        folder_paths.get_input_directory(),
-        folder_paths.get_temp_directory(),
-        folder_paths.get_user_directory(),
-    ):
-        os.makedirs(folder, exist_ok=True)
+def folder_choices() -> FolderChoices:
+    """Where the operator wants files to be."""
+    return FolderChoices(
+        base=args.base_directory,
+        models=args.models_directory,
+        output=args.output_directory,
+        temp=args.temp_directory,
+        input=args.input_directory,
+        user=args.user_directory,
+        extra_files=[path for group in args.extra_model_paths_config or () for path in group],
+    )
 
 
 def server_config() -> ServerConfig:
@@ -111,6 +96,7 @@ def start_engine(server: PromptServer) -> Any:
     from app.engine import Engine
     from comfy.interruption import interrupt_current_processing
     from comfy.memory import residency
+    from comfy.memory.facts import device_facts
     from comfy.progress import set_progress_bar_global_hook
     from comfy_execution.executor import PromptExecutor
     from comfy_execution.progress import ProgressHook
@@ -127,8 +113,8 @@ def start_engine(server: PromptServer) -> Any:
     executor = PromptExecutor(server, cache_type, cache_arguments, registry=REGISTRY)
     set_progress_bar_global_hook(ProgressHook(server))
 
-    async def validate(prompt_id: str, prompt: dict[str, Any], targets: Any) -> Any:
-        return await validate_prompt(prompt_id, prompt, targets, REGISTRY)
+    async def validate(prompt_id: str, prompt: dict[str, Any], partial_targets: Any) -> Any:
+        return await validate_prompt(prompt_id, prompt, partial_targets, REGISTRY)
 
     server.attach_engine(
         Engine(
@@ -146,26 +132,6 @@ def start_engine(server: PromptServer) -> Any:
         target=run_worker, args=(queue, executor, server, hooks), name="engine", daemon=True
     ).start()
     return queue
-
-
-def device_facts() -> list[dict[str, Any]]:
-    """The compute devices as /system_stats shows them."""
-    from comfy.memory import devices
-
-    device = devices.get_torch_device()
-    total, torch_total = devices.get_total_memory(device, torch_total_too=True)
-    free, torch_free = devices.get_free_memory(device, torch_free_too=True)
-    return [
-        {
-            "name": devices.get_torch_device_name(device),
-            "type": device.type,
-            "index": device.index,
-            "vram_total": total,
-            "vram_free": free,
-            "torch_vram_total": torch_total,
-            "torch_vram_free": torch_free,
-        }
-    ]
 
 
 def add_codec_endpoints(server: PromptServer) -> None:
@@ -266,7 +232,7 @@ def main() -> int:
     if unknown_arguments:
         logger.warning("These flags are not known here and are ignored: %s", " ".join(unknown_arguments))
     try:
-        apply_folders()
+        apply_folders(folder_choices())
         run_prestartup_scripts(
             folder_paths.get_folder_paths("custom_nodes"),
             disable_all=args.disable_all_custom_nodes,
