@@ -65,20 +65,15 @@ class KeyframeState:
 class EncodedFrame:
     """One payload with what its caller must know.
 
-    data: the payload, a fresh buffer in wire order. maxima: largest magnitude per channel after the cast,
-    float32 on the host; not finite exactly when the latent or the cast was not. has_clamped_residuals:
-    some residual did not fit. keyframe: what the following delta frames refer to, None for a delta frame.
+    data: the payload, a fresh buffer in wire order. is_finite: False when the latent or its cast to the
+    dtype holds NaN or infinity; `data` means nothing then. has_clamped_residuals: some residual did not
+    fit. keyframe: what the following delta frames refer to, None for a delta frame.
     """
 
     data: memoryview
-    maxima: npt.NDArray[np.float32]
+    is_finite: bool
     has_clamped_residuals: bool = False
     keyframe: KeyframeState | None = None
-
-    @property
-    def is_finite(self) -> bool:
-        """Neither NaN nor infinity anywhere."""
-        return bool(np.isfinite(self.maxima).all())
 
 
 class Arithmetic(Protocol):

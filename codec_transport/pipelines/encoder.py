@@ -64,6 +64,7 @@ class LatentStreamEncoder:
         self._stream = StreamShape(self.header_message.shape, dtype, layout)
         self._scales = None if block is None else np.frombuffer(block, "<f2").astype(np.float16)
         self._keyframe: KeyframeState | None = None
+        self._last_seq = -1
         self._arithmetic: dict[bool, Arithmetic] = {}  # by "is a tensor"
 
     def header(self) -> bytes:
@@ -76,10 +77,14 @@ class LatentStreamEncoder:
         """One frame message of a latent: numpy array or torch tensor of the stream's shape, any float dtype.
 
         The keyframe flag is obeyed. Finite numbers that the dtype or a scale cannot hold saturate.
-        Raises: LatentInputError (wrong shape, a delta before any keyframe), NonFiniteLatentError.
+        Raises: LatentInputError (wrong shape, a delta before any keyframe, a seq that does not grow),
+        NonFiniteLatentError.
         """
+        if seq <= self._last_seq:
+            raise LatentInputError("seq", seq, f"more than {self._last_seq}")
         encoded = self.encode(latent, keyframe=keyframe)
         message = LatentFrame(encoded.data, seq, keyframe, done, finish_reason)
+        self._last_seq = seq
         return b"".join(encode_message(message, self.stream_format))
 
     def encode(self, latent: Any, *, keyframe: bool) -> EncodedFrame:

@@ -38,7 +38,7 @@ class TorchArithmetic:
         if values.device.type == "cpu" and packed.data_ptr() == latent.data_ptr():
             packed = packed.clone()  # the sampler may go on using its tensor
         host = _to_host(packed, _channel_maxima(values.to(torch.float32)))
-        return EncodedFrame(host.data, host.maxima)
+        return EncodedFrame(host.data, self._is_finite(host.maxima))
 
     def quantised(
         self, latent: Tensor, scales: npt.NDArray[np.float16] | None, *, saturate: bool
@@ -66,7 +66,9 @@ class TorchArithmetic:
             integers = body.view(torch.int8)
             self._quantise(work, scales32, integers)
         host = _to_host(payload, maxima)
-        return EncodedFrame(host.data, host.maxima, keyframe=KeyframeState(integers, scales32))
+        return EncodedFrame(
+            host.data, self._is_finite(host.maxima), keyframe=KeyframeState(integers, scales32)
+        )
 
     def residual(self, latent: Tensor, keyframe: KeyframeState, *, saturate: bool) -> EncodedFrame:
         """Differences of integers to the keyframe's, on the keyframe's scales."""
@@ -84,7 +86,10 @@ class TorchArithmetic:
         else:
             payload = residuals.view(torch.uint8)
         host = _to_host(payload, maxima, extremes.abs().amax() > levels)
-        return EncodedFrame(host.data, host.maxima, has_clamped_residuals=host.is_clamped)
+        return EncodedFrame(host.data, self._is_finite(host.maxima), has_clamped_residuals=host.is_clamped)
+
+    def _is_finite(self, maxima: npt.NDArray[np.float32]) -> bool:
+        return bool((maxima <= self._stream.largest).all())  # false for NaN
 
     def bad_channels(self, latent: Tensor) -> tuple[int, ...]:
         """Channels of the latent as it came that hold NaN or infinity."""
@@ -109,17 +114,18 @@ class TorchArithmetic:
     def _quantise(self, work: Tensor, scales: Tensor, out: Tensor) -> None:
         """Rounds `work` (C, values), which it destroys, to integers in `out`."""
         levels = self._stream.layout.levels
-        is_zero = (scales == 0)[:, None]
-        divisors = scales[:, None].masked_fill(is_zero, 1.0)
+        # a scale of 0 makes zeros: any finite number divided by infinity is 0
+        divisors = scales[:, None].masked_fill(scales[:, None] == 0, torch.inf)
         work.div_(divisors).mul_(levels).round_().clamp_(-levels, levels)
-        # NaN would have no defined integer; the caller sees it in the maxima and drops the frame
-        work.masked_fill_(is_zero, 0.0)
+        # NaN has no defined integer; the caller sees it in the maxima and drops the frame
         out.view(work.shape).copy_(work)
 
 
 def _channel_maxima(work: Tensor) -> Tensor:
     """Largest magnitude per channel, float32 (C,); NaN where there is one."""
-    smallest, largest = torch.aminmax(work.reshape(work.shape[0], -1), dim=1)
+    channels = work.reshape(work.shape[0], -1)
+    # two reductions: aminmax along an axis is not vectorised and takes twenty times as long
+    largest, smallest = torch.amax(channels, dim=1), torch.amin(channels, dim=1)
     # abs: the maximum of a zero channel may come out as -0.0, whose sign would travel
     return torch.maximum(largest, -smallest).abs_()
 
@@ -142,19 +148,27 @@ def _to_host(payload: Tensor, maxima: Tensor, is_clamped: Tensor | None = None) 
     if payload.device.type == "cpu":
         flag = False if is_clamped is None else bool(is_clamped)
         return _HostFrame(payload.numpy().data, maxima.numpy(), flag)
-    flags = torch.zeros(1, dtype=torch.uint8, device=payload.device)
-    if is_clamped is not None:
-        flags[0] = is_clamped
-    joined = torch.cat((payload, maxima.view(torch.uint8), flags))
+    joined = joined_on_device(payload, maxima, is_clamped)
     if payload.device.type == "cuda":
         pinned = torch.empty(joined.shape, dtype=torch.uint8, pin_memory=True)
         pinned.copy_(joined, non_blocking=True)
         torch.cuda.current_stream(payload.device).synchronize()
         joined = pinned
-    host = joined.cpu().numpy()
-    num_payload = payload.numel()
+    return split_on_host(joined.cpu().numpy(), payload.numel())
+
+
+def joined_on_device(payload: Tensor, maxima: Tensor, is_clamped: Tensor | None) -> Tensor:
+    """Payload, maxima (float32) and flag as one run of bytes on their device."""
+    flag = torch.zeros(1, dtype=torch.uint8, device=payload.device)
+    if is_clamped is not None:
+        flag[0] = is_clamped
+    return torch.cat((payload, maxima.view(torch.uint8), flag))
+
+
+def split_on_host(joined: npt.NDArray[np.uint8], num_payload_bytes: int) -> _HostFrame:
+    """What `joined_on_device` put together. The payload aliases `joined`."""
     return _HostFrame(
-        host.data[:num_payload],
-        host[num_payload:-1].copy().view(np.float32),
-        bool(host[-1]),
+        joined.data[:num_payload_bytes],
+        joined[num_payload_bytes:-1].copy().view(np.float32),
+        bool(joined[-1]),
     )

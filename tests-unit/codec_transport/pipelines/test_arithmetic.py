@@ -14,6 +14,8 @@ from hypothesis.extra import numpy as hnp
 from codec_transport.errors import LatentInputError
 from codec_transport.pipelines.arithmetic import StreamShape, check_latent
 from codec_transport.pipelines.encoder import LatentStreamEncoder
+from codec_transport.pipelines.numpy_arithmetic import widen_fp16
+from codec_transport.pipelines.torch_arithmetic import joined_on_device, split_on_host
 from codec_transport.wire.layouts import PIPELINE_LAYOUTS
 
 SCALED = ["int8", "int4", "int8-adaptive", "int4-adaptive"]
@@ -199,6 +201,27 @@ def test_what_is_no_latent_of_the_stream_is_refused(latent, problem):
 def test_largest_number_of_each_dtype():
     assert StreamShape((1,), "fp16", PIPELINE_LAYOUTS["raw"]).largest == 65504.0
     assert StreamShape((1,), "fp32", PIPELINE_LAYOUTS["raw"]).largest == (2 - 2**-23) * 2.0**127
+
+
+def test_every_fp16_number_widens_to_itself():
+    numbers = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    is_finite = np.isfinite(numbers)
+    widened = np.empty(2**16, np.float32)
+    widen_fp16(numbers, widened)
+    expected = numbers[is_finite].astype(np.float32)
+    assert np.array_equal(widened[is_finite].view(np.uint32), expected.view(np.uint32))
+    assert (np.abs(widened[~is_finite]) >= 65536).all()
+
+
+def test_what_comes_from_an_accelerator_is_one_run_of_bytes():
+    payload = torch.arange(7, dtype=torch.uint8)
+    maxima = torch.tensor([1.5, float("inf"), -0.0])
+    for flag in (None, torch.tensor(False), torch.tensor(True)):
+        joined = joined_on_device(payload, maxima, flag)
+        host = split_on_host(joined.numpy(), 7)
+        assert bytes(host.data) == bytes(range(7))
+        assert host.maxima.tolist() == [1.5, float("inf"), -0.0]
+        assert host.is_clamped == bool(flag)
 
 
 @pytest.mark.gpu

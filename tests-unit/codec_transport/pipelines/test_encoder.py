@@ -111,6 +111,16 @@ def test_keyframe_flag_is_obeyed_and_checked():
         encoder_for("int8-adaptive").frame(WORKED, seq=1, keyframe=False)
 
 
+def test_seq_must_grow():
+    encoder = encoder_for("raw")
+    encoder.frame(WORKED, seq=5, keyframe=True)
+    for seq in (5, 4, -1):
+        with pytest.raises(LatentInputError) as caught:
+            encoder.frame(WORKED, seq=seq, keyframe=True)
+        assert caught.value.problem == "seq"
+    encoder.frame(WORKED, seq=7, keyframe=True)
+
+
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("pipeline", PIPELINES)
