@@ -7,6 +7,7 @@ last one wins. Packs may also change `nodes.NODE_CLASS_MAPPINGS` themselves: tha
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib
 import importlib.util
@@ -110,20 +111,21 @@ async def load_pack(
     keep: Collection[str] = frozenset(),
     parent: str = "custom_nodes",
 ) -> PackReport:
-    """Runs one pack's code and registers what it offers; names in `keep` are not replaced. Never raises."""
+    """Runs one pack's code and registers what it offers; names in `keep` are not replaced.
+
+    Whatever the pack raises is in the report.
+    """
     start = time.perf_counter()
     try:
         module = _execute(pack)
         LOADED_MODULE_DIRS[pack.name] = pack.folder
         offered, warnings = await _offered_nodes(module, pack.name)
         _add_web_folders(pack, module)
-        warnings += [
-            f"{class_type}: {problem}"
-            for class_type, node_class in offered.items()
-            for problem in find_problems(node_class)
-        ]
+        warnings += _findings(offered)
         nodes = _register(registry, module, offered, f"{parent}.{pack.name}", keep)
-    except (Exception, SystemExit) as error:  # foreign code: one bad pack stops nobody
+    except BaseException as error:  # foreign code: one bad pack stops nobody, sys.exit() included
+        if _is_stop_of_ours(error):
+            raise
         logger.exception("Cannot import %s for custom nodes", pack.path)
         sys.modules.pop(pack.import_name, None)
         return PackReport(pack.name, pack.path, time.perf_counter() - start, error=error)
@@ -131,6 +133,24 @@ async def load_pack(
         logger.warning("Custom nodes %s: %s", pack.name, warning)
     seconds = time.perf_counter() - start
     return PackReport(pack.name, pack.path, seconds, tuple(nodes), tuple(warnings))
+
+
+def _is_stop_of_ours(error: BaseException) -> bool:
+    """Ctrl-C, or the server's own task being cancelled: never a pack's fault."""
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
+    return isinstance(error, KeyboardInterrupt)
+
+
+def _findings(offered: Mapping[str, Any]) -> list[str]:
+    found = []
+    for class_type, node_class in offered.items():
+        try:
+            found += [f"{class_type}: {problem}" for problem in find_problems(node_class)]
+        except Exception as error:  # foreign code: attributes and signatures of any kind
+            found.append(f"{class_type}: looking at it raised {type(error).__name__}: {error}")
+    return found
 
 
 def _execute(pack: PackPath) -> ModuleType:
@@ -151,7 +171,8 @@ async def _offered_nodes(module: ModuleType, name: str) -> tuple[dict[str, Any],
     if mappings is not None:
         if not isinstance(mappings, Mapping):
             raise PackError(name, f"NODE_CLASS_MAPPINGS must be a dict, not {mappings!r}")
-        return dict(mappings), []
+        named = {name: found for name, found in mappings.items() if isinstance(name, str)}
+        return named, [f"{key!r} is no class name" for key in mappings if not isinstance(key, str)]
     entrypoint = getattr(module, "comfy_entrypoint", None)
     if entrypoint is not None:
         return await _extension_nodes(entrypoint, name)
@@ -201,7 +222,8 @@ def _register(
             node_class.RELATIVE_PYTHON_MODULE = python_module
         names.append(class_type)
         if isinstance(node_class, type) and issubclass(node_class, ComfyNode):
-            registry.display_names[class_type] = node_class.GET_SCHEMA().display_name or class_type
+            with contextlib.suppress(Exception):  # `checks` has warned of its schema
+                registry.display_names[class_type] = node_class.GET_SCHEMA().display_name or class_type
     titles = getattr(module, "NODE_DISPLAY_NAME_MAPPINGS", None)
     if isinstance(titles, Mapping):
         registry.display_names.update({key: title for key, title in titles.items() if key not in keep})

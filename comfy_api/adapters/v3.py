@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from typing import Any
 
+from comfy_api.errors import SchemaError
 from comfy_api.schema.dynamic import has_dynamic, nest, unfold
 from comfy_api.schema.hidden import HiddenHolder
 from comfy_api.schema.node import ComfyNode, as_node_output
@@ -94,6 +95,10 @@ class V3Behaviour:
         if isinstance(found, ExecutionBlocker):
             return (found,) * len(self.schema.outputs)
         output = as_node_output(found)
+        if output.expand is not None and not self.schema.enable_expand:
+            raise SchemaError(
+                "execute returned expand; the schema needs enable_expand=True", node_id=self.schema.node_id
+            )
         if output.block_execution is not None:
             blocked = (ExecutionBlocker(output.block_execution),) * len(self.schema.outputs)
             return _v1_dict(NodeOutput(*blocked, ui=output.ui))

@@ -37,6 +37,8 @@ class _FunctionName:
         return "EXECUTE_NORMALIZED_ASYNC" if is_async else "EXECUTE_NORMALIZED"
 
 
+_LOCK = "_comfy_locked"
+"""Set on a clone once it is complete: metaclasses like ABCMeta write to the class while they make it."""
 _LOCKED_METACLASSES: dict[type, type] = {}
 
 
@@ -46,10 +48,16 @@ def _locked_metaclass(metaclass: type) -> type:
     if known is not None:
         return known
 
-    def refuse(cls: type, name: str, value: object = None) -> None:
+    def set_attribute(cls: type, name: str, value: object) -> None:
+        if _LOCK in vars(cls):
+            raise LockedClassError(cls.__name__, name)
+        type.__setattr__(cls, name, value)
+
+    def delete_attribute(cls: type, name: str) -> None:
         raise LockedClassError(cls.__name__, name)
 
-    made = type("LockedClass", (metaclass,), {"__setattr__": refuse, "__delattr__": refuse})
+    members = {"__setattr__": set_attribute, "__delattr__": delete_attribute}
+    made = type("LockedClass", (metaclass,), members)
     return _LOCKED_METACLASSES.setdefault(metaclass, made)
 
 
@@ -146,6 +154,7 @@ class ComfyNode:
         }
         clone = _locked_metaclass(type(base))(base.__name__, (base,), members)
         assert isinstance(clone, type)
+        setattr(clone, _LOCK, True)
         return clone
 
     @classmethod

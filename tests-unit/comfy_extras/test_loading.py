@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import textwrap
 from pathlib import Path
@@ -151,6 +152,8 @@ async def test_a_single_file_is_a_pack(root):
         ("raise ValueError('boom')", ValueError),
         ("def f(:\n    pass", SyntaxError),
         ("import sys; sys.exit(3)", SystemExit),
+        ("class Odd(BaseException): pass\nraise Odd", BaseException),
+        ("import asyncio; raise asyncio.CancelledError", asyncio.CancelledError),
         ("import no_such_module_anywhere", ModuleNotFoundError),
         ("from . import missing_part", ImportError),
         ("NODE_CLASS_MAPPINGS = 7", loading.PackError),
@@ -238,3 +241,42 @@ async def test_a_pack_that_changes_the_live_mappings_is_seen(root):
     await load(root, registry)
     mappings["Added"] = mappings["Thrice"]
     assert "Added" in registry and registry.spec("Added").api == "v1"
+
+
+async def test_odd_classes_cost_a_warning_not_the_pack(root):
+    code = (
+        SINGLE_FILE
+        + """
+    from comfy_api.latest import io
+
+    class Schemaless(io.ComfyNode):
+        pass
+
+    class Meta(type):
+        @property
+        def FUNCTION(cls):
+            raise OSError("not now")
+
+    class Odd(metaclass=Meta):
+        INPUT_TYPES = classmethod(lambda cls: {})
+
+    NODE_CLASS_MAPPINGS |= {"Schemaless": Schemaless, "Odd": Odd, "Nothing": None, 7: Thrice}
+    """
+    )
+    write(root / "a.py", code)
+    registry, reports = await load(root)
+    assert reports["a"].is_loaded and set(registry) == {"Thrice", "Schemaless", "Odd", "Nothing"}
+    text = "\n".join(reports["a"].warnings)
+    assert all(
+        part in text for part in ("define_schema()", "not now", "None is not a class", "7 is no class name")
+    )
+    assert set(all_node_info(registry)) == {"Thrice"}
+
+
+async def test_stopping_the_server_while_packs_load_stops_it(root):
+    pack(root, "slow", "async def comfy_entrypoint():\n    import asyncio\n    await asyncio.Event().wait()")
+    task = asyncio.create_task(load(root))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 
 import pytest
 
@@ -136,6 +137,35 @@ def test_expansion_passes_the_graph_on():
     graph = GraphBuilder(prefix="x.").finalize()
     result = call(node(lambda cls: io.NodeOutput(["x.1", 0], expand=graph), enable_expand=True))
     assert result == {"result": (["x.1", 0],), "expand": graph}
+
+
+def test_expansion_without_permission_is_the_authors_error():
+    with pytest.raises(SchemaError, match="enable_expand"):
+        call(node(lambda cls: io.NodeOutput(expand={})))
+
+
+def test_a_node_with_an_abstract_base_runs_on_a_locked_clone():
+    class Base(io.ComfyNode, ABC):
+        @classmethod
+        @abstractmethod
+        def factor(cls): ...
+
+    class Real(Base):
+        @classmethod
+        def define_schema(cls):
+            return io.Schema(node_id="Real")
+
+        @classmethod
+        def factor(cls):
+            return 3
+
+        @classmethod
+        def execute(cls):
+            with pytest.raises(LockedClassError):
+                cls.cache = 1
+            return io.NodeOutput(cls.factor())
+
+    assert call(Real) == {"result": (3,)}
 
 
 def test_blocking_reaches_every_output():
