@@ -64,7 +64,7 @@ def patch_weight(model: nn.Module, key: str, entries: Sequence[tuple[Any, ...]])
     with torch.inference_mode(False), torch.no_grad():
         original = record.weights.setdefault(key, parameter.data)
         patched = calculate_weight(entries, original.to(torch.float32, copy=True), key)
-        set_parameter_data(parameter, patched.to(original.dtype))
+        parameter.data = _in_the_order_of(original, patched.to(original.dtype))
 
 
 def remove_patches(model: nn.Module) -> None:
@@ -72,7 +72,7 @@ def remove_patches(model: nn.Module) -> None:
     record = applied_to(model)
     for key, original in record.weights.items():
         parameter = get_attribute(model, key)
-        set_parameter_data(parameter, original.to(parameter.device))
+        parameter.data = original.to(parameter.device)
     for name, original_object in record.objects.items():
         set_attribute(model, name, original_object)
     record.owner = None
@@ -80,11 +80,10 @@ def remove_patches(model: nn.Module) -> None:
     record.objects.clear()
 
 
-def set_parameter_data(parameter: Tensor, value: Tensor) -> None:
-    """Points a parameter at other data, in the memory format that its kind is kept in."""
-    if value.dim() == 4:
-        value = value.contiguous(memory_format=torch.channels_last)
-    parameter.data = value
+def _in_the_order_of(original: Tensor, value: Tensor) -> Tensor:
+    """The value in the memory order of the tensor it replaces, so that kernels find what they were chosen for."""
+    channels_last = original.dim() == 4 and original.is_contiguous(memory_format=torch.channels_last)
+    return value.contiguous(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
 
 
 def get_attribute(target: Any, name: str) -> Any:

@@ -218,7 +218,7 @@ class ModelPatcher(HookSetters, KeyedTables):
             applied.patch_weight(self.model, key, self.patches[key])
         if device_to is not None:
             parameter = applied.get_attribute(self.model, key)
-            applied.set_parameter_data(parameter, parameter.data.to(device_to))
+            parameter.data = parameter.data.to(device_to)
 
     def detach(self, unpatch_all: bool = True) -> Any:
         """Takes the changes off and moves the model to the offload device; gives the model."""

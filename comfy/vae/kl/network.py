@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from comfy.errors import WeightsShapeError
 from comfy.models.layers import bare
 from comfy.vae.kl.blocks import NORM_EPS, Downsample, Level, Middle, ResnetBlock, Upsample
 from comfy.vae.kl.config import KlConfig
@@ -88,7 +89,12 @@ class AutoencoderKL(nn.Module):
         self.post_quant_conv: nn.Module = bare.Conv2d(z, z, 1) if config.has_quant else nn.Identity()
 
     def moments(self, pixels: Tensor) -> Tensor:
-        """Mean and log variance of the posterior. Shape: (B,3,H,W) in -1..1 to (B,2*z_channels,H/f,W/f)."""
+        """Mean and log variance of the posterior. Shape: (B,3,H,W) in -1..1 to (B,2*z_channels,H/f,W/f).
+
+        Raises: WeightsShapeError when the file held a decoder only.
+        """
+        if not self.config.has_encoder:
+            raise WeightsShapeError("this autoencoder's file held no encoder", key="encoder.conv_in.weight")
         return self.quant_conv(self.encoder(pixels))
 
     def encode(self, pixels: Tensor) -> Tensor:
