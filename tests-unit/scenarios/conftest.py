@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+CHECKPOINTS = Path(os.environ.get("CODEC_TEST_CHECKPOINTS") or ROOT / "models" / "checkpoints")
 START_TIMEOUT_S = 90
 """A cold import of torch on a busy machine; a warm start takes about two seconds."""
 
@@ -64,7 +65,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
         if demo_model:
             link = base / "models" / "checkpoints"
             link.mkdir(parents=True)
-            for path in (ROOT / "models" / "checkpoints").glob("*.safetensors"):
+            for path in CHECKPOINTS.glob("*.safetensors"):
                 (link / path.name).symlink_to(path)
         server = _launch(base, ("--cpu", "--port", "0", "--base-directory", str(base), *flags))
         started.append(server)
