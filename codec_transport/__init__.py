@@ -8,6 +8,102 @@ to payloads and back), `spaces` (latent spaces and their map documents), `endpoi
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # what `__getattr__` gives, for type checkers; a test compares the two
+    from codec_transport.errors import (
+        CodecError as CodecError,
+    )
+    from codec_transport.errors import (
+        LatentInputError as LatentInputError,
+    )
+    from codec_transport.errors import (
+        LimitExceededError as LimitExceededError,
+    )
+    from codec_transport.errors import (
+        LocalProtocolError as LocalProtocolError,
+    )
+    from codec_transport.errors import (
+        MessageFieldError as MessageFieldError,
+    )
+    from codec_transport.errors import (
+        NonFiniteLatentError as NonFiniteLatentError,
+    )
+    from codec_transport.errors import (
+        RemoteProtocolError as RemoteProtocolError,
+    )
+    from codec_transport.errors import (
+        StreamFailedError as StreamFailedError,
+    )
+    from codec_transport.errors import (
+        StreamOrderError as StreamOrderError,
+    )
+    from codec_transport.errors import (
+        UnknownSpaceError as UnknownSpaceError,
+    )
+    from codec_transport.errors import (
+        UnknownStreamFormatError as UnknownStreamFormatError,
+    )
+    from codec_transport.pipelines.cutting import (
+        cut_latent as cut_latent,
+    )
+    from codec_transport.pipelines.decoder import (
+        LatentStreamDecoder as LatentStreamDecoder,
+    )
+    from codec_transport.pipelines.encoder import (
+        LatentStreamEncoder as LatentStreamEncoder,
+    )
+    from codec_transport.pipelines.stream import (
+        LatentStreamWriter as LatentStreamWriter,
+    )
+    from codec_transport.wire.decoder import (
+        decode_latent_frame_msgpack as decode_latent_frame_msgpack,
+    )
+    from codec_transport.wire.decoder import (
+        decode_latent_frame_protobuf as decode_latent_frame_protobuf,
+    )
+    from codec_transport.wire.decoder import (
+        decode_latent_header_msgpack as decode_latent_header_msgpack,
+    )
+    from codec_transport.wire.decoder import (
+        decode_latent_header_protobuf as decode_latent_header_protobuf,
+    )
+    from codec_transport.wire.decoder import (
+        split_messages as split_messages,
+    )
+    from codec_transport.wire.encoder import (
+        STREAM_FORMATS as STREAM_FORMATS,
+    )
+    from codec_transport.wire.encoder import (
+        encode_latent_frame_msgpack as encode_latent_frame_msgpack,
+    )
+    from codec_transport.wire.encoder import (
+        encode_latent_frame_protobuf as encode_latent_frame_protobuf,
+    )
+    from codec_transport.wire.encoder import (
+        encode_latent_header_msgpack as encode_latent_header_msgpack,
+    )
+    from codec_transport.wire.encoder import (
+        encode_latent_header_protobuf as encode_latent_header_protobuf,
+    )
+    from codec_transport.wire.layouts import (
+        PIPELINES as PIPELINES,
+    )
+    from codec_transport.wire.messages import (
+        LatentFrame as LatentFrame,
+    )
+    from codec_transport.wire.messages import (
+        LatentStreamHeader as LatentStreamHeader,
+    )
+    from codec_transport.wire.msgpack_format import (
+        NEED_DATA as NEED_DATA,
+    )
+    from codec_transport.wire.session import (
+        ReceivingSession as ReceivingSession,
+    )
+    from codec_transport.wire.session import (
+        SendingSession as SendingSession,
+    )
 
 _HOMES: dict[str, str] = {
     "CodecError": "codec_transport.errors",

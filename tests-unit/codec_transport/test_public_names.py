@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +43,13 @@ def test_promised_names_are_public():
 @pytest.mark.parametrize("name", codec_transport.__all__)
 def test_every_public_name_resolves(name):
     assert getattr(codec_transport, name) is not None
+
+
+def test_type_checkers_are_told_the_same_homes():
+    tree = ast.parse(Path(codec_transport.__file__).read_text("utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    told = {alias.name: node.module for node in block.body for alias in node.names}
+    assert told == codec_transport._HOMES
 
 
 def test_unknown_name_is_an_attribute_error():
