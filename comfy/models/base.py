@@ -48,7 +48,8 @@ class ModelType(Enum):
 class ModelConfig:
     """What a family says about one checkpoint; packs read `unet_config`, `latent_format`, `sampling_settings`.
 
-    `family` is the family's name ("sd1"), `unet_config` the network's numbers as plain data.
+    `family` is the family's name ("sd1"), `unet_config` the network's numbers as plain data,
+    `supported_inference_dtypes` the formats it may compute in, best first.
     """
 
     family: str
@@ -57,6 +58,7 @@ class ModelConfig:
     model_type: ModelType = ModelType.EPS
     schedule: SamplingSettings = field(default_factory=SamplingSettings)
     memory_usage_factor: float = 1.0
+    supported_inference_dtypes: tuple[torch.dtype, ...] = (torch.float16, torch.bfloat16, torch.float32)
 
     @property
     def sampling_settings(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from comfy.errors import UnknownModelError, WeightsError
-from comfy.memory import devices
+from comfy.memory import devices, dtypes
 from comfy.models.families import detect_family, diffusion_prefix
 from comfy.patching.patcher import ModelPatcher
 from comfy.text.encoder import CLIP
@@ -72,8 +72,11 @@ def load_state_dict(
     family, config = detect_family(shapes_of(state_dict, prefix), metadata)
     result = Checkpoint(metadata=metadata)
     if output_model:
-        model = family.build(config, strip_prefix(state_dict, prefix))
-        result.model = ModelPatcher(model, devices.get_torch_device(), devices.unet_offload_device())
+        device = devices.get_torch_device()
+        formats = family.model_config(config).supported_inference_dtypes
+        dtype = dtypes.unet_dtype(device, supported_dtypes=formats)
+        model = family.build(config, strip_prefix(state_dict, prefix), dtype)
+        result.model = ModelPatcher(model, device, devices.unet_offload_device())
     if output_clip:
         result.clip = family.build_clip(state_dict, metadata, embedding_directories)
     if output_vae:

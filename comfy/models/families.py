@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from comfy.errors import UnknownModelError
@@ -30,8 +31,10 @@ class Family(Protocol):
     def model_config(self, config: Any) -> ModelConfig:
         """What sampling and packs are told of a checkpoint."""
 
-    def build(self, config: Any, state_dict: Mapping[str, Tensor]) -> DiffusionModel:
-        """The model with its weights (keys without prefix)."""
+    def build(
+        self, config: Any, state_dict: Mapping[str, Tensor], dtype: torch.dtype = torch.float32
+    ) -> DiffusionModel:
+        """The model with its weights (keys without prefix) in a format."""
 
     def build_clip(
         self,

@@ -43,11 +43,13 @@ def model_config(config: UNetConfig) -> ModelConfig:
     return Sd1ModelConfig(family=NAME, unet_config=numbers, latent_format=SD15())
 
 
-def build(config: UNetConfig, state_dict: Mapping[str, Tensor]) -> DiffusionModel:
-    """The model with its weights in float32. Raises: WeightsShapeError naming the key that does not fit."""
+def build(
+    config: UNetConfig, state_dict: Mapping[str, Tensor], dtype: torch.dtype = torch.float32
+) -> DiffusionModel:
+    """The model with its weights in a format. Raises: WeightsShapeError naming the key that does not fit."""
     with torch.device("meta"):
         network = UNet(config)
-    assign_weights(network, state_dict, prefix=DIFFUSION_PREFIX)
+    assign_weights(network, state_dict, prefix=DIFFUSION_PREFIX, dtype=dtype)
     return DiffusionModel(model_config(config), network.eval())
 
 

@@ -50,6 +50,20 @@ def test_only_what_is_asked_for_is_built(tiny_checkpoint):
     assert loaded.vae is None
 
 
+def test_a_model_may_compute_in_half_precision(tiny_state_dict, tiny_metadata, loaded, monkeypatch):
+    monkeypatch.setattr(
+        "comfy.memory.dtypes.unet_dtype", lambda device, supported_dtypes: supported_dtypes[1]
+    )
+    half = load_state_dict(tiny_state_dict, tiny_metadata, output_clip=False, output_vae=False).model.model
+    assert half.get_dtype() == torch.bfloat16
+    x, sigma, text = torch.ones(1, 4, 4, 4), torch.tensor([2.0]), torch.ones(1, 3, 12)
+    with torch.no_grad():
+        out = half.apply_model(x, sigma, c_crossattn=text)
+        wanted = loaded.model.model.apply_model(x, sigma, c_crossattn=text)
+    assert out.dtype == torch.float32
+    torch.testing.assert_close(out, wanted, atol=0.05, rtol=0.05)  # bfloat16 keeps 8 bits
+
+
 def test_weights_do_not_hang_on_the_file(tmp_path, tiny_state_dict, tiny_metadata):
     path = tmp_path / "a.safetensors"
     wide = {key: value.float() for key, value in tiny_state_dict.items()}
