@@ -98,6 +98,7 @@ def start_engine(server: PromptServer) -> Any:
     from comfy.memory import residency
     from comfy.memory.facts import device_facts
     from comfy.progress import set_progress_bar_global_hook
+    from comfy_api.replacements import REPLACEMENTS
     from comfy_execution.executor import PromptExecutor
     from comfy_execution.progress import ProgressHook
     from comfy_execution.queue import PromptQueue
@@ -114,6 +115,7 @@ def start_engine(server: PromptServer) -> Any:
     set_progress_bar_global_hook(ProgressHook(server))
 
     async def validate(prompt_id: str, prompt: dict[str, Any], partial_targets: Any) -> Any:
+        REPLACEMENTS.apply(prompt, REGISTRY)
         return await validate_prompt(prompt_id, prompt, partial_targets, REGISTRY)
 
     server.attach_engine(

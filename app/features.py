@@ -17,5 +17,5 @@ def server_features(config: ServerConfig) -> dict[str, Any]:
         "supports_preview_metadata": True,
         "max_upload_size": config.max_upload_bytes,
         "assets": False,
-        "node_replacements": False,
+        "node_replacements": True,
     }

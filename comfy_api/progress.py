@@ -1,6 +1,6 @@
-"""Progress and previews from V3 nodes: `await ComfyAPI().execution.set_progress(...)`.
+"""What V3 nodes call on the host: `await ComfyAPI().execution.set_progress(...)`, `.node_replacement.register(...)`.
 
-Speaks to the same listener as `comfy.progress.ProgressBar`, so a node may use either.
+Progress goes to the same listener as `comfy.progress.ProgressBar`, so a node may use either.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from PIL import Image
 
 from comfy.progress import ProgressBar
 from comfy_api.media.png import to_pil
+from comfy_api.replacements import REPLACEMENTS, NodeReplace
 from comfy_execution.context import get_executing_context
 
 MAX_PREVIEW = 512
@@ -78,6 +79,22 @@ class ExecutionSync:
         report_progress(value, max_value, node_id, preview_image, ignore_size_limit)
 
 
+class Replacement:
+    """Rules for retired node classes, awaitable form."""
+
+    async def register(self, rule: NodeReplace) -> None:
+        """Adds a rule for prompts and web pages."""
+        REPLACEMENTS.register(rule)
+
+
+class ReplacementSync:
+    """Rules for retired node classes, blocking form."""
+
+    def register(self, rule: NodeReplace) -> None:
+        """Adds a rule for prompts and web pages."""
+        REPLACEMENTS.register(rule)
+
+
 class ComfyAPI:
     """What nodes may call on the host, for coroutines."""
 
@@ -86,6 +103,7 @@ class ComfyAPI:
 
     def __init__(self) -> None:
         self.execution = Execution()
+        self.node_replacement = Replacement()
 
 
 class ComfyAPISync:
@@ -96,6 +114,7 @@ class ComfyAPISync:
 
     def __init__(self) -> None:
         self.execution = ExecutionSync()
+        self.node_replacement = ReplacementSync()
 
 
 class ComfyAPIV0_0_2(ComfyAPI):

@@ -32,6 +32,7 @@ from comfy_api.schema.values_model import (
     LatentOperation, LatentUpscaleModel, LoraModel, LossMap, Model, ModelPatch, Noise, Photomaker, Sampler,
     Sigmas, StyleModel, TimestepsRange, UpscaleModel, Vae, WanCameraEmbedding,
 )
+from comfy_api.replacements import NodeReplace
 from comfy_api.schema.combos import Combo, MultiCombo
 from comfy_api.schema.numbers import ControlAfterGenerate, Float, Int, NumberDisplay
 from comfy_api.schema.widgets import (
@@ -52,7 +53,7 @@ __all__ = [
     "Guider", "Hidden", "HiddenHolder", "Histogram", "HookKeyframes", "Hooks", "Image", "ImageCompare",
     "Input", "Int", "Latent", "LatentOperation", "LatentUpscaleModel", "Layers", "Load3D",
     "Load3DAnimation", "Load3DCamera", "Load3DModelInfo", "LoraModel", "LossMap", "MODEL_PATCH", "Mask",
-    "MatchType", "Mesh", "Model", "ModelPatch", "MultiCombo", "MultiType", "NodeOutput", "Noise",
+    "MatchType", "Mesh", "Model", "ModelPatch", "MultiCombo", "MultiType", "NodeOutput", "NodeReplace", "Noise",
     "NumberDisplay", "Output", "Photomaker", "Point", "PriceBadge", "PriceBadgeDepends", "Range",
     "RemoteComboOptions", "RemoteItemSchema", "RemoteOptions", "ResolutionPreview", "SEGS", "SVG",
     "Sampler", "Schema", "Sigmas", "Splat", "String", "StyleModel", "TimestepsRange", "Tracks",
