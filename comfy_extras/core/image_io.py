@@ -204,7 +204,7 @@ def check_prefix(prefix: object, root: str) -> bool | str:
     if not isinstance(prefix, str):
         return True  # a link: its value is checked when the node runs
     try:
-        folder_paths.jailed_path(root, os.path.dirname(os.path.normpath(prefix)))
+        folder_paths.jailed_path(root, prefix)
     except folder_paths.PathEscapeError as error:
         return f"{prefix!r} {error.reason}; give a path below the output folder"
     return True
@@ -214,6 +214,7 @@ def output_place(prefix: str, root: str, width: int = 0, height: int = 0) -> tup
     """`folder_paths.get_save_image_path`. Raises: InputFileError naming `filename_prefix` for a path
     trick."""
     try:
+        folder_paths.jailed_path(root, prefix)  # also what would be a path elsewhere, with backslashes
         return folder_paths.get_save_image_path(prefix, root, width, height)
     except folder_paths.PathEscapeError as error:
         raise InputFileError("filename_prefix", prefix, error.reason) from error
