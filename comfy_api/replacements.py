@@ -11,6 +11,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from comfy_api.errors import SchemaError
 from comfy_execution.graph_utils import is_link
 
 
@@ -21,6 +22,7 @@ class NodeReplace:
     `input_mapping` items are {"new_id", "old_id"} (take over) or {"new_id", "set_value"} (fixed); inputs that no
     item names keep their name. `output_mapping` items are {"new_idx", "old_idx"}; None leaves links alone.
     `old_widget_ids` is the order of the old node's widgets, for web pages that read stored workflows.
+    Raises: SchemaError for an item without its keys.
     """
 
     new_node_id: str
@@ -28,6 +30,22 @@ class NodeReplace:
     old_widget_ids: list[str] | None = None
     input_mapping: list[dict[str, Any]] | None = None
     output_mapping: list[dict[str, Any]] | None = None
+
+    def __post_init__(self) -> None:
+        for item in self.input_mapping or ():
+            if "new_id" not in item or not ("old_id" in item or "set_value" in item):
+                raise SchemaError(
+                    f"{item!r} needs new_id, and old_id or set_value",
+                    node_id=self.old_node_id,
+                    field="input_mapping",
+                )
+        for item in self.output_mapping or ():
+            if not (isinstance(item.get("new_idx"), int) and isinstance(item.get("old_idx"), int)):
+                raise SchemaError(
+                    f"{item!r} needs the numbers new_idx and old_idx",
+                    node_id=self.old_node_id,
+                    field="output_mapping",
+                )
 
     def as_dict(self) -> dict[str, Any]:
         """As clients read it."""
@@ -96,7 +114,9 @@ class ReplacementTable:
 def _move_links(nodes: Iterable[Any], changed: Mapping[str, NodeReplace]) -> None:
     for node in nodes:
         inputs = node.get("inputs") if isinstance(node, dict) else None
-        for name, value in inputs.items() if isinstance(inputs, dict) else ():
+        if not isinstance(inputs, dict):
+            continue
+        for name, value in inputs.items():
             if is_link(value) and value[0] in changed:
                 inputs[name] = [value[0], changed[value[0]].map_slot(value[1])]
 

@@ -7,6 +7,7 @@ import copy
 import pytest
 
 from comfy_api import replacements
+from comfy_api.errors import SchemaError
 from comfy_api.latest import ComfyAPI, ComfyAPISync, io
 from comfy_api.replacements import ReplacementTable
 
@@ -61,6 +62,21 @@ def test_the_first_rule_whose_class_exists_wins(table):
 )
 def test_malformed_nodes_do_not_break_it(table, node):
     table.apply({"1": node, "2": {"class_type": "Save", "inputs": {"a": ["1", 0]}}}, {"NewBlur"})
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        {"input_mapping": [{"new_id": "a"}]},
+        {"input_mapping": [{"old_id": "a"}]},
+        {"output_mapping": [{"new_idx": 1}]},
+        {"output_mapping": [{"new_idx": 1, "old_idx": "0"}]},
+    ],
+)
+def test_a_rule_without_its_keys_is_refused_when_it_is_made(mapping):
+    with pytest.raises(SchemaError) as caught:
+        io.NodeReplace("New", "Old", **mapping)
+    assert caught.value.node_id == "Old" and caught.value.field in mapping
 
 
 async def test_packs_register_through_the_api_and_clients_see_it(monkeypatch):
