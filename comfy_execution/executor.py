@@ -15,11 +15,11 @@ from comfy_execution.caching.modes import CacheType, make_cache
 from comfy_execution.messages import MessageSink, PromptMessages, node_meta
 from comfy_execution.objects import NodeObjects
 from comfy_execution.progress import (
-    ProgressMessages,
     add_progress_handler,
     get_progress_state,
     reset_progress_state,
 )
+from comfy_execution.progress_messages import ProgressMessages
 from comfy_execution.prompt import DynamicPrompt, running_copy
 from comfy_execution.registry import Registry, installed
 from comfy_execution.reports import error_report, node_position

@@ -43,6 +43,7 @@ async def read_fingerprints(
                 if inspect.isawaitable(value):
                     value = await value
         except Exception as error:
+            # Foreign code; any failure means "run it again".
             logger.warning("node %s (%s): the change check raised %r", node_id, spec.class_type, error)
             value = _NEVER_THE_SAME
         fingerprints[node_id] = value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -51,7 +50,7 @@ class History:
         offset: int = -1,
         map_function: Callable[[Entry], Any] | None = None,
     ) -> dict[str, Any]:
-        """Copies of one entry, or of a range of them.
+        """One entry, or a range of them. Entries are never changed once they are stored; do not change them either.
 
         Without an offset `max_items` counts from the newest; a negative offset with `max_items` means just that.
         """
@@ -64,7 +63,7 @@ class History:
             chosen = ids[offset:] if max_items is None else ids[offset : offset + max(max_items, 0)]
         if map_function is not None:
             return {chosen_id: map_function(self._entries[chosen_id]) for chosen_id in chosen}
-        return {chosen_id: copy.deepcopy(self._entries[chosen_id]) for chosen_id in chosen}
+        return {chosen_id: dict(self._entries[chosen_id]) for chosen_id in chosen}
 
     def delete(self, prompt_id: str) -> None:
         """Forgets one entry; an unknown id is no error."""

@@ -47,6 +47,7 @@ def convert(spec: InputSpec, value: Any) -> tuple[Any, ErrorEntry | None]:
     try:
         return conversion(value), None
     except Exception as error:
+        # Whatever int() or float() finds wrong, clients get its text.
         return value, input_entry(
             "invalid_input_type",
             f"Failed to convert an input value to a {spec.type} value",
@@ -121,4 +122,5 @@ def _is_among(value: Any, choices: Sequence[Any]) -> bool:
     try:
         return value in choices
     except Exception:
+        # A choice with a foreign __eq__ (an array) that does not give a truth value.
         return False

@@ -171,6 +171,7 @@ def _output_type(specs: SpecSnapshot, class_type: str, slot: Any) -> Any:
     try:
         outputs = specs.spec(class_type).outputs
     except Exception:
+        # Foreign INPUT_TYPES or define_schema.
         return None
     if isinstance(slot, int) and slot < 0:
         raise IndexError("tuple index out of range")

@@ -185,11 +185,11 @@ def _is_awaitable(result: Any) -> bool:
 
 
 async def _awaited(result: Awaitable[Any]) -> Any:
-    """A task may not let SystemExit out: asyncio would stop the engine's loop with it."""
+    """A task may not let SystemExit or KeyboardInterrupt out: asyncio would stop the engine's loop with them."""
     try:
         return await result
-    except SystemExit as error:
-        raise RuntimeError(f"the node asked the process to exit with {error.code!r}") from error
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise RuntimeError(f"the node asked the process to end: {error!r}") from error
 
 
 async def _gathered(returned: list[Any]) -> list[Any]:

@@ -19,6 +19,7 @@ def format_value(value: Any) -> Any:
     try:
         return str(value)
     except Exception as error:
+        # A foreign __str__; the report must still go out.
         return f"<{type(value).__name__}: its __str__ raised {type(error).__name__}>"
 
 

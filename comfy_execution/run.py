@@ -132,6 +132,7 @@ class PromptRun:
             try:
                 self._specs[node_id] = self._context.specs.spec(node["class_type"])
             except Exception:
+                # A node that nobody needs may be of a class that cannot describe itself.
                 self._keys.add_unkeyed([node_id])
         known = {node_id: node for node_id, node in prompt.items() if node_id in self._specs}
         await self._make_keys(known, b"")
@@ -197,7 +198,8 @@ class PromptRun:
                 self._tasks[asyncio.get_running_loop().create_task(returned)] = node_id
         except InterruptProcessingException:
             self._interrupted(node_id, scheduler)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            # Foreign code: whatever it raises ends the prompt, never the engine.
             self._failed(node_id, error, gathered.values, scheduler)
 
     def _call_plan(self, node_id: str, spec: NodeSpec) -> CallPlan:
@@ -236,6 +238,7 @@ class PromptRun:
         try:
             outputs = collect_results(self._spec(node_id), expanding.parts, self._find)
         except Exception as error:
+            # Results are foreign values.
             self._failed(node_id, error, {}, scheduler)
         else:
             self._finish(node_id, CacheEntry(outputs, expanding.ui), scheduler)
@@ -254,7 +257,9 @@ class PromptRun:
         self._reshown.add(node_id)
         if entry.ui is not None:
             self.ui[node_id] = entry.ui
-        self._context.messages.executed(node_id, entry.ui)
+        is_ephemeral = self._context.prompt.get_parent_node_id(node_id) is not None
+        if entry.ui is not None or is_ephemeral or self._spec(node_id).is_output:
+            self._context.messages.executed(node_id, entry.ui)
         self._context.progress.finish_progress(node_id)
         scheduler.handle(NodeFinished(node_id))
 
@@ -286,7 +291,7 @@ class PromptRun:
             except InterruptProcessingException:
                 self._interrupted(node_id, scheduler)
                 return
-            except (Exception, SystemExit, asyncio.CancelledError) as error:
+            except BaseException as error:
                 self._failed(node_id, error, {}, scheduler)
                 return
 

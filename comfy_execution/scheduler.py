@@ -209,27 +209,27 @@ class Scheduler:
         return self._end
 
     def _drivable_region(self) -> list[PlannedNode]:
-        """Opened nodes that hang together, once no consumer of their early values is still to be opened."""
+        """Opened nodes that hang together, sources first, once no consumer of their early values is to be opened."""
         seen: set[str] = set()
         for start in self._opened.values():
             if start.node_id in seen:
                 continue
             members, is_complete = self._component(start)
-            seen.update(member.node_id for member in members)
+            seen |= members
             if is_complete:
-                return sorted(members, key=lambda member: member.order)
+                return [node for node in self._opened.values() if node.node_id in members]
         return []
 
-    def _component(self, start: PlannedNode) -> tuple[list[PlannedNode], bool]:
-        members, stack, is_complete = {start.node_id: start}, [start], True
+    def _component(self, start: PlannedNode) -> tuple[set[str], bool]:
+        members, stack, is_complete = {start.node_id}, [start], True
         while stack:
             node = stack.pop()
             upstream = [source for source, _ in node.sources if source.state is NodeState.OPENED]
             for other in upstream + node.early_consumers:
                 if other.state is NodeState.OPENED:
                     if other.node_id not in members:
-                        members[other.node_id] = other
+                        members.add(other.node_id)
                         stack.append(other)
                 elif other.state not in _TERMINAL:
                     is_complete = False
-        return list(members.values()), is_complete
+        return members, is_complete

@@ -137,6 +137,7 @@ class PromptCheck:
             inspection = inspect_node(node_id, self._prompt, self._specs)
             verdict = _Verdict(inspection, errors=inspection.errors)
         except Exception as error:
+            # Odd links, and classes that cannot describe themselves.
             verdict = _Verdict(Inspection(linked_from=linked_from))
             verdict.errors.append(self._exception(error, linked_from))
         else:
@@ -164,6 +165,7 @@ class PromptCheck:
                     self._prompt_id, node_id, self._prompt[node_id], inspection
                 )
             except Exception as error:
+                # Foreign code: its failure is the answer.
                 verdict.errors = [self._exception(error, inspection.linked_from)]
         verdict.is_good = not verdict.errors and all(
             self._verdicts[link.source_id].is_good for link in inspection.sources
@@ -249,4 +251,5 @@ def _is_output(specs: SpecSnapshot, class_type: str) -> bool:
     try:
         return specs.spec(class_type).is_output
     except Exception:
+        # Foreign INPUT_TYPES or define_schema.
         return getattr(specs.node_class(class_type), "OUTPUT_NODE", False) is True
