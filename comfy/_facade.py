@@ -53,6 +53,9 @@ FORWARDED: dict[str, dict[str, str]] = {
         "comfy.interruption": "interrupt_current_processing processing_interrupted "
         "throw_exception_if_processing_interrupted",
     },
+    "comfy.ldm.modules.attention": {
+        "comfy.models.layers.attention": "optimized_attention optimized_attention_masked attention_pytorch",
+    },
     "nodes": {
         "comfy_extras.core.sampling": "common_ksampler",
         "comfy.interruption": "interrupt_processing=interrupt_current_processing "

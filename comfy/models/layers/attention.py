@@ -50,3 +50,12 @@ def _split_heads(tensor: Tensor, heads: int) -> Tensor:
 
 
 optimized_attention = attention_pytorch
+"""The attention that networks call."""
+
+optimized_attention_masked = attention_pytorch
+"""The attention that networks with masks call."""
+
+
+def optimized_attention_for_device(device: Any, mask: bool = False, small_input: bool = False) -> Any:
+    """The attention function to use on a device; one serves all."""
+    return optimized_attention_masked if mask else optimized_attention

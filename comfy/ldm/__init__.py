@@ -1,0 +1,1 @@
+"""Door: packs import submodules of `comfy.ldm`. Rooms: `comfy.models`."""

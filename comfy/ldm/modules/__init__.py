@@ -1,0 +1,1 @@
+"""Door: packs import submodules of `comfy.ldm.modules`. Rooms: `comfy.models.layers`."""
