@@ -26,11 +26,10 @@ def job_of_item(item: tuple[Any, ...], status: str) -> Job:
     return _without_none(job)
 
 
-def job_of_history(prompt_id: str, entry: Mapping[str, Any]) -> Job:
+def job_of_history(entry: Mapping[str, Any]) -> Job:
     """A finished job from a history entry."""
     messages = _messages(entry)
     job = _common(entry["prompt"], _final_status(entry, messages))
-    job["id"] = prompt_id
     job["execution_start_time"] = _time_of(messages, ("execution_start",))
     job["execution_end_time"] = _time_of(
         messages, ("execution_success", "execution_error", "execution_interrupted")
@@ -46,9 +45,9 @@ def job_of_history(prompt_id: str, entry: Mapping[str, Any]) -> Job:
     return _without_none(job)
 
 
-def detail_of_history(prompt_id: str, entry: Mapping[str, Any]) -> Job:
+def detail_of_history(entry: Mapping[str, Any]) -> Job:
     """The job with its outputs and workflow, for GET /jobs/{id}."""
-    job = job_of_history(prompt_id, entry)
+    job = job_of_history(entry)
     job["outputs"] = dict(entry.get("outputs") or {})
     if entry.get("status"):
         job["execution_status"] = entry["status"]

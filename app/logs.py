@@ -1,12 +1,13 @@
 """The last lines the process wrote, for the web page's log panel.
 
-`LogBuffer` keeps entries and tells a listener about new ones. `TeeStream` is what stands in for stdout and
-stderr: packs print, and the panel shows it.
+`LogBuffer` keeps entries and tells a listener about new ones. They come from the root logger through
+`BufferHandler`, and from stdout and stderr through `TeeStream`: packs print, and the panel shows it.
 """
 
 from __future__ import annotations
 
 import io
+import logging
 import shutil
 import sys
 import threading
@@ -93,12 +94,31 @@ class TeeStream(io.TextIOBase):
         return self._original
 
 
+class BufferHandler(logging.Handler):
+    """Writes records into a buffer, as plain text."""
+
+    def __init__(self, buffer: LogBuffer) -> None:
+        super().__init__()
+        self._buffer = buffer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._buffer.write(self.format(record) + "\n")
+        except Exception:  # a record whose arguments do not fit its text must not raise at the caller
+            self.handleError(record)
+
+
 def capture_output(buffer: LogBuffer) -> Callable[[], None]:
-    """Puts tees in place of stdout and stderr; the returned call takes them out again."""
-    out, err = TeeStream(sys.stdout, buffer), TeeStream(sys.stderr, buffer)
+    """Starts filling the buffer; the returned call ends it.
+
+    Handlers that were set up before keep the real streams, so no line comes twice.
+    """
+    out, err, handler = TeeStream(sys.stdout, buffer), TeeStream(sys.stderr, buffer), BufferHandler(buffer)
     sys.stdout, sys.stderr = out, err
+    logging.getLogger().addHandler(handler)
 
     def restore() -> None:
+        logging.getLogger().removeHandler(handler)
         if sys.stdout is out:
             sys.stdout = out.original
         if sys.stderr is err:

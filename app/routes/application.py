@@ -8,6 +8,7 @@ from aiohttp import web
 
 from app.config import ServerConfig
 from app.context import CONTEXT, Context
+from app.middleware.compression import compress_texts
 from app.middleware.errors import translate_errors
 from app.middleware.headers import cors_headers, set_cache_control, set_offline_policy
 from app.middleware.origin import answer_options, check_origin
@@ -21,9 +22,12 @@ MAX_HEADER_BYTES = 16 * 1024
 def build_application(config: ServerConfig) -> web.Application:
     """An application with middleware and signals and no routes yet."""
     is_open = config.cors_origin is not None
+    middlewares = [translate_errors, answer_options if is_open else check_origin, refuse_oversize]
+    if config.compress_responses:
+        middlewares.insert(0, compress_texts)
     application = web.Application(
         client_max_size=int(config.max_upload_bytes),
-        middlewares=[translate_errors, answer_options if is_open else check_origin, refuse_oversize],
+        middlewares=middlewares,
         handler_args={"max_field_size": MAX_HEADER_BYTES, "max_line_size": MAX_HEADER_BYTES},
     )
     application.on_response_prepare.append(set_cache_control)

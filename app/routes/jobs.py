@@ -43,7 +43,7 @@ async def get_job(request: web.Request) -> web.Response:
     entry = queue.get_history(prompt_id=job_id).get(job_id)
     if entry is None:
         raise NotFoundError("Job not found", field="job_id", plain=True)
-    return web.json_response(jobs.detail_of_history(job_id, entry))
+    return web.json_response(jobs.detail_of_history(entry))
 
 
 async def cancel_job(request: web.Request) -> web.Response:
@@ -74,19 +74,14 @@ def _all_jobs(context: Context, statuses: frozenset[str]) -> Iterator[jobs.Job]:
     if jobs.PENDING in statuses:
         yield from (jobs.job_of_item(item, jobs.PENDING) for item in pending)
     if statuses & {jobs.COMPLETED, jobs.FAILED, jobs.CANCELLED}:
-        for prompt_id, entry in queue.get_history().items():
-            job = jobs.job_of_history(prompt_id, entry)
+        for job in queue.get_history(map_function=jobs.job_of_history).values():
             if job["status"] in statuses:
                 yield job
 
 
 def _cancel(context: Context, job_id: str) -> bool:
     queue = context.engine.queue
-    running, _ = queue.get_current_queue_volatile()
-    if any(item[1] == job_id for item in running):
-        context.engine.interrupt()
-        return True
-    return queue.delete_queue_item(lambda item: bool(item[1] == job_id))
+    return queue.interrupt_if_running(job_id) or queue.delete_queue_item(lambda item: bool(item[1] == job_id))
 
 
 def _statuses(text: str | None) -> frozenset[str]:

@@ -50,10 +50,9 @@ async def post_interrupt(request: web.Request) -> web.Response:
         raise RequestError("invalid_body", "must be a JSON object or empty")
     prompt_id = body.get("prompt_id")
     if prompt_id:
-        running, _ = engine.queue.get_current_queue_volatile()
-        if not any(item[1] == prompt_id for item in running):
-            return web.Response()
-    engine.interrupt()
+        engine.queue.interrupt_if_running(str(prompt_id))
+    else:
+        engine.interrupt()
     return web.Response()
 
 

@@ -27,6 +27,7 @@ class PlainQueue:
         self.pending: list[tuple[Any, ...]] = []
         self.history: dict[str, Any] = {}
         self.flags: dict[str, Any] = {}
+        self.interrupted: list[str] = []
         self.on_put: Callable[[tuple[Any, ...]], None] | None = None
 
     def put(self, item: tuple[Any, ...]) -> None:
@@ -67,7 +68,13 @@ class PlainQueue:
             entries = entries[start : start + max_items]
         elif offset >= 0:
             entries = entries[offset:]
-        return dict(entries)
+        return {key: map_function(entry) if map_function else entry for key, entry in entries}
+
+    def interrupt_if_running(self, prompt_id: str) -> bool:
+        is_running = any(item[1] == prompt_id for item in self.running)
+        if is_running:
+            self.interrupted.append(prompt_id)
+        return is_running
 
     def wipe_history(self) -> None:
         self.history.clear()

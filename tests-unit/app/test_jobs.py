@@ -50,7 +50,7 @@ def test_a_finished_job_has_its_times_and_its_picture() -> None:
         ["execution_success", {"prompt_id": "p", "timestamp": 1900}],
     ]
     picture = {"filename": "a.png", "subfolder": "", "type": "output"}
-    job = jobs.job_of_history("p", entry(messages, outputs={"9": {"images": [picture]}}))
+    job = jobs.job_of_history(entry(messages, outputs={"9": {"images": [picture]}}))
     check_schema(job)
     assert job == {
         "id": "p",
@@ -68,7 +68,7 @@ def test_a_finished_job_has_its_times_and_its_picture() -> None:
 def test_an_error_is_failed_and_keeps_strings_as_the_page_wants_them() -> None:
     error = {"node_id": 4, "node_type": None, "exception_message": "m\n", "exception_type": "ValueError",
              "traceback": ["a", 5], "timestamp": 1500}  # fmt: skip
-    job = jobs.job_of_history("p", entry([["execution_error", error]], "error"))
+    job = jobs.job_of_history(entry([["execution_error", error]], "error"))
     check_schema(job)
     assert job["status"] == "failed"
     assert job["execution_error"]["node_id"] == "4"
@@ -77,7 +77,7 @@ def test_an_error_is_failed_and_keeps_strings_as_the_page_wants_them() -> None:
 
 
 def test_an_interrupted_job_is_cancelled() -> None:
-    job = jobs.job_of_history("p", entry([["execution_interrupted", {"timestamp": 2}]], "error"))
+    job = jobs.job_of_history(entry([["execution_interrupted", {"timestamp": 2}]], "error"))
     check_schema(job)
     assert job["status"] == "cancelled"
     assert "execution_error" not in job
@@ -94,7 +94,7 @@ def test_an_interrupted_job_is_cancelled() -> None:
     ],
 )
 def test_odd_extra_data_never_breaks_the_schema(extra_data: dict[str, Any]) -> None:
-    check_schema(jobs.job_of_history("p", entry(prompt=[None, "p", {}, extra_data, []], status={})))
+    check_schema(jobs.job_of_history(entry(prompt=[None, "p", {}, extra_data, []], status={})))
     check_schema(jobs.job_of_item((True, 5, {}, extra_data, []), jobs.PENDING))
 
 
@@ -111,7 +111,7 @@ def test_odd_extra_data_never_breaks_the_schema(extra_data: dict[str, Any]) -> N
     ],
 )
 def test_odd_outputs_never_break_the_schema(outputs: dict[str, Any]) -> None:
-    check_schema(jobs.job_of_history("p", entry(outputs=outputs)))
+    check_schema(jobs.job_of_history(entry(outputs=outputs)))
 
 
 def test_workflow_id_ties_the_job_to_its_tab() -> None:

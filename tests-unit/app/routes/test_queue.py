@@ -39,19 +39,19 @@ async def test_empty_answers_have_no_content_type(served: Any) -> None:
         assert "Content-Type" not in response.headers
 
 
-@pytest.mark.parametrize(
-    "raw", [b"", b"no json", b"{}", b'{"prompt_id": null}', b'{"prompt_id": "a", "x": 1}']
-)
-async def test_interrupt_is_global_unless_it_names_another_prompt(served: Any, raw: bytes) -> None:
+@pytest.mark.parametrize("raw", [b"", b"no json", b"{}", b'{"prompt_id": null}', b'{"x": 1}'])
+async def test_interrupt_without_a_prompt_is_global(served: Any, raw: bytes) -> None:
     served.queue.running.append(item(0, "a"))
     assert await served.json("POST", "/interrupt", data=raw) == (200, None)
     assert served.interrupts == [True]
 
 
-async def test_interrupt_of_a_prompt_that_does_not_run_does_nothing(served: Any) -> None:
+async def test_interrupt_of_a_named_prompt_stops_only_that_one(served: Any) -> None:
     served.queue.running.append(item(0, "a"))
     assert await served.json("POST", "/interrupt", json={"prompt_id": "b"}) == (200, None)
-    assert served.interrupts == []
+    assert served.queue.interrupted == []
+    assert await served.json("POST", "/interrupt", json={"prompt_id": "a", "x": 1}) == (200, None)
+    assert (served.queue.interrupted, served.interrupts) == (["a"], [])
 
 
 async def test_interrupt_with_json_that_is_no_object_is_400(served: Any) -> None:
