@@ -1,4 +1,4 @@
-"""Door for older packs: `from comfy_api.input import ImageInput`. Home: `comfy_api.media.values`."""
+"""Door for older packs: `from comfy_api.input import ImageInput`. Homes: `comfy_api.media.values`, `comfy_api.media.video_input`."""
 
 from __future__ import annotations
 
@@ -6,5 +6,6 @@ from comfy_api.media.values import AudioInput as AudioInput
 from comfy_api.media.values import ImageInput as ImageInput
 from comfy_api.media.values import LatentInput as LatentInput
 from comfy_api.media.values import MaskInput as MaskInput
+from comfy_api.media.video_input import VideoInput as VideoInput
 
-__all__ = ["AudioInput", "ImageInput", "LatentInput", "MaskInput"]
+__all__ = ["AudioInput", "ImageInput", "LatentInput", "MaskInput", "VideoInput"]

@@ -12,7 +12,7 @@ DOORS = {
     "comfy_api.latest": "ComfyExtension io ui Input Types ComfyAPI ComfyAPISync IO UI comfy_io",
     "comfy_api.v0_0_2": "ComfyExtension io ui Input Types ComfyAPI ComfyAPISync",
     "comfy_api.v0_0_1": "ComfyExtension io ui Input Types ComfyAPI ComfyAPISync",
-    "comfy_api.input": "ImageInput AudioInput MaskInput LatentInput",
+    "comfy_api.input": "ImageInput AudioInput MaskInput LatentInput VideoInput",
     "comfy_api.util": "VideoContainer VideoCodec VideoComponents",
     "comfy_api.version_list": "supported_versions",
     "comfy_api.latest._util": "MESH VOXEL VideoCodec VideoContainer VideoComponents",

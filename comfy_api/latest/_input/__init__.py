@@ -10,6 +10,8 @@ from comfy_api.media.values import LatentInput as Latent
 from comfy_api.media.values import LatentInput as LatentInput
 from comfy_api.media.values import MaskInput as Mask
 from comfy_api.media.values import MaskInput as MaskInput
+from comfy_api.media.video_input import VideoInput as Video
+from comfy_api.media.video_input import VideoInput as VideoInput
 
 __all__ = [
     "Audio",
@@ -20,4 +22,6 @@ __all__ = [
     "LatentInput",
     "Mask",
     "MaskInput",
+    "Video",
+    "VideoInput",
 ]
