@@ -14,7 +14,7 @@ from codec_transport.errors import StreamFailedError
 from codec_transport.wire.dtypes import WIRE_DTYPES
 from codec_transport.wire.layouts import PIPELINE_LAYOUTS, SCALE_BYTES, Scales
 from codec_transport.wire.messages import LatentFrame, LatentStreamHeader
-from codec_transport.wire.session import StreamEvent, StreamRules, advance_remote, check_remote_end
+from codec_transport.wire.rules import StreamEvent, StreamRules, advance_remote, check_remote_end
 
 _Float32 = npt.NDArray[np.float32]
 _Int8 = npt.NDArray[np.int8]

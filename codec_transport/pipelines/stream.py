@@ -14,7 +14,8 @@ from codec_transport.errors import LocalProtocolError
 from codec_transport.pipelines.encoder import LatentStreamEncoder
 from codec_transport.wire.layouts import PIPELINE_LAYOUTS
 from codec_transport.wire.messages import Buffer, LatentFrame
-from codec_transport.wire.session import SendingSession, StreamState
+from codec_transport.wire.rules import StreamState
+from codec_transport.wire.session import SendingSession
 
 DEFAULT_KEYFRAME_INTERVAL = 24  # one per second of film; what the published map documents say
 

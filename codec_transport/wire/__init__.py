@@ -4,6 +4,7 @@ A stream is one `LatentStreamHeader` followed by `LatentFrame`s, the last of the
 two formats: msgpack (bare concatenation of maps) or protobuf (each message behind a 4-byte length).
 
 Read in this order: `messages` (what travels), `layouts` (what a pipeline's payload looks like), `encoder`
-and `decoder` (one message to buffers, bytes to messages), `session` (which message may follow which).
+and `decoder` (one message to buffers, bytes to messages), `rules` (which message may follow which),
+`session` (both ends of a stream), `codings` (content codings).
 Layer: may import msgpack, `codec_transport.errors` and the standard library, nothing else.
 """

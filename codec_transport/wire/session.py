@@ -1,134 +1,21 @@
-"""Which message may follow which: the state machine of one latent stream, for both ends.
+"""Both ends of one latent stream: `StreamRules` decides, the two sessions say whose fault a wrong move is.
 
-Two house rules. Legal moves stand in `TRANSITIONS` and nowhere else. `StreamRules` decides, the two
-sessions only say whose fault a wrong move is: what we would send raises LocalProtocolError and changes
-nothing, what the peer sent raises RemoteProtocolError and ends the stream.
-
-    AWAITING_HEADER --header--> STREAMING --frame--> STREAMING --last_frame--> DONE
-                                          --error_frame--> FAILED
+What we would send wrongly raises LocalProtocolError and changes nothing; what the peer sent wrongly raises
+RemoteProtocolError and ends the stream. Read `rules` first.
 """
 
 from __future__ import annotations
 
-from enum import Enum
-
-from codec_transport.errors import RemoteProtocolError, StreamOrderError
+from codec_transport.errors import LimitExceededError, RemoteProtocolError, StreamOrderError
 from codec_transport.wire.decoder import DEFAULT_MAX_MESSAGE_BYTES, MessageDecoder
 from codec_transport.wire.encoder import check_stream_format, encode_message
-from codec_transport.wire.layouts import PIPELINE_LAYOUTS, SCALE_BYTES, Scales, bad_scale_channel
+from codec_transport.wire.layouts import PIPELINE_LAYOUTS
 from codec_transport.wire.messages import FINISH_REASONS, Buffer, LatentFrame, LatentStreamHeader
 from codec_transport.wire.msgpack_format import NEED_DATA, NeedDataType
+from codec_transport.wire.rules import StreamRules, StreamState, advance_remote, check_remote_end
 
-
-class StreamState(Enum):
-    """Where a stream stands."""
-
-    AWAITING_HEADER = "awaiting_header"
-    STREAMING = "streaming"
-    DONE = "done"  # the last frame has passed
-    FAILED = "failed"  # the sender reported a failure; nothing may follow
-
-
-class StreamEvent(Enum):
-    """What a message is to the stream."""
-
-    HEADER = "header"
-    FRAME = "frame"
-    LAST_FRAME = "last_frame"  # done
-    ERROR_FRAME = "error_frame"  # done, reason "error", no payload
-
-
-TRANSITIONS: dict[StreamState, dict[StreamEvent, StreamState]] = {
-    StreamState.AWAITING_HEADER: {StreamEvent.HEADER: StreamState.STREAMING},
-    StreamState.STREAMING: {
-        StreamEvent.FRAME: StreamState.STREAMING,
-        StreamEvent.LAST_FRAME: StreamState.DONE,
-        StreamEvent.ERROR_FRAME: StreamState.FAILED,
-    },
-    StreamState.DONE: {},
-    StreamState.FAILED: {},
-}
-
-
-def event_of(message: LatentStreamHeader | LatentFrame) -> StreamEvent:
-    """The kind of a message."""
-    if isinstance(message, LatentStreamHeader):
-        return StreamEvent.HEADER
-    if message.is_error_report and message.done:
-        return StreamEvent.ERROR_FRAME
-    return StreamEvent.LAST_FRAME if message.done else StreamEvent.FRAME
-
-
-class StreamRules:
-    """Position in one stream plus everything that must hold between its messages. Not for reuse."""
-
-    def __init__(self) -> None:
-        self.state = StreamState.AWAITING_HEADER
-        self.header: LatentStreamHeader | None = None
-        self.num_frames = 0
-        self.last_seq = -1
-        self._has_keyframe = False
-
-    def advance(self, message: LatentStreamHeader | LatentFrame) -> StreamEvent:
-        """Takes one message and moves on. Raises: StreamOrderError; the position stays as it was then."""
-        event = event_of(message)
-        next_state = TRANSITIONS[self.state].get(event)
-        if next_state is None:
-            legal = ", ".join(legal.value for legal in TRANSITIONS[self.state]) or "the end of the stream"
-            raise StreamOrderError(
-                f"{event.value} while the stream is {self.state.value}, expected {legal}",
-                state=self.state.value,
-            )
-        if isinstance(message, LatentStreamHeader):
-            self.header = message
-        else:
-            self._check_frame(message, event)
-            self.num_frames += 1
-            self.last_seq = message.seq
-            self._has_keyframe = self._has_keyframe or message.keyframe
-        self.state = next_state
-        return event
-
-    def check_end(self) -> None:
-        """Raises: StreamOrderError when the stream ends before its last frame."""
-        if self.state not in (StreamState.DONE, StreamState.FAILED):
-            raise StreamOrderError(
-                f"the stream ends after {self.num_frames} frames without one that is done",
-                state=self.state.value,
-                field="done",
-            )
-
-    def _check_frame(self, frame: LatentFrame, event: StreamEvent) -> None:
-        assert self.header is not None, "the table lets no frame pass before a header"
-        if frame.seq <= self.last_seq:
-            raise StreamOrderError(
-                f"seq {frame.seq} after {self.last_seq}, expected a larger one",
-                state=self.state.value,
-                field="seq",
-            )
-        if event is StreamEvent.ERROR_FRAME:
-            return
-        layout = PIPELINE_LAYOUTS[self.header.pipeline]
-        if layout.is_delta and not frame.keyframe and not self._has_keyframe:
-            raise StreamOrderError(
-                "a delta frame before any keyframe", state=self.state.value, field="keyframe"
-            )
-        expected_bytes = self.header.payload_bytes(keyframe=frame.keyframe)
-        if len(frame.data) != expected_bytes:
-            raise StreamOrderError(
-                f"payload of {len(frame.data)} bytes, expected {expected_bytes}",
-                state=self.state.value,
-                field="data",
-            )
-        if layout.scales is Scales.PAYLOAD and (frame.keyframe or not layout.is_delta):
-            block = memoryview(frame.data)[: SCALE_BYTES * self.header.num_channels]
-            channel = bad_scale_channel(block)
-            if channel is not None:
-                raise StreamOrderError(
-                    f"the scale of channel {channel} is not a finite number of at least 0",
-                    state=self.state.value,
-                    field="data",
-                )
+# 45 minutes at 24 frames a second; a receiver that plans memory by the header needs some bound.
+DEFAULT_MAX_FRAMES = 65_536
 
 
 class SendingSession:
@@ -180,8 +67,15 @@ class SendingSession:
 class ReceivingSession:
     """The client's end: bytes in, checked messages out."""
 
-    def __init__(self, stream_format: str, *, max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES) -> None:
+    def __init__(
+        self,
+        stream_format: str,
+        *,
+        max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
+        max_frames: int = DEFAULT_MAX_FRAMES,
+    ) -> None:
         self._decoder = MessageDecoder(stream_format, max_message_bytes=max_message_bytes)
+        self._max_frames = max_frames
         self._rules = StreamRules()
         self._error: RemoteProtocolError | None = None
         self._num_messages = 0
@@ -215,6 +109,7 @@ class ReceivingSession:
             message = self._decoder.next_message()
             if message is NEED_DATA:
                 return NEED_DATA
+            self._check_num_frames(message, offset)
             advance_remote(self._rules, message, byte_offset=offset, message_index=self._num_messages)
         except RemoteProtocolError as error:
             self._error = error
@@ -229,6 +124,21 @@ class ReceivingSession:
         self._decoder.receive_end()
         check_remote_end(self._rules)
 
+    def _check_num_frames(self, message: LatentStreamHeader | LatentFrame, offset: int) -> None:
+        field = None
+        num_frames = self._num_messages
+        if isinstance(message, LatentStreamHeader):
+            field, num_frames = "total_frames", message.total_frames or 0
+        if num_frames > self._max_frames:
+            raise LimitExceededError(
+                "frames in the stream",
+                claimed=num_frames,
+                limit=self._max_frames,
+                byte_offset=offset,
+                message_index=self._num_messages,
+                field=field,
+            )
+
     def _check_nothing_follows(self) -> None:
         if self._decoder.num_buffered_bytes:
             raise RemoteProtocolError(
@@ -236,29 +146,3 @@ class ReceivingSession:
                 byte_offset=self._decoder.byte_offset,
                 message_index=self._num_messages,
             )
-
-
-def advance_remote(
-    rules: StreamRules,
-    message: LatentStreamHeader | LatentFrame,
-    *,
-    byte_offset: int | None = None,
-    message_index: int | None = None,
-) -> StreamEvent:
-    """Moves on by a message that came from the peer. Raises: RemoteProtocolError for a wrong one."""
-    try:
-        return rules.advance(message)
-    except StreamOrderError as error:
-        raise RemoteProtocolError(
-            str(error), byte_offset=byte_offset, message_index=message_index, field=error.field
-        ) from error
-
-
-def check_remote_end(rules: StreamRules) -> None:
-    """Raises: RemoteProtocolError when the peer ended the stream before its last frame."""
-    try:
-        rules.check_end()
-    except StreamOrderError as error:
-        raise RemoteProtocolError(
-            str(error), message_index=rules.num_frames + 1, field=error.field
-        ) from error

@@ -20,7 +20,8 @@ from codec_transport.pipelines.stream import LatentStreamWriter
 from codec_transport.wire.layouts import PIPELINES
 from codec_transport.wire.messages import LatentFrame
 from codec_transport.wire.msgpack_format import NEED_DATA
-from codec_transport.wire.session import ReceivingSession, StreamState
+from codec_transport.wire.rules import StreamState
+from codec_transport.wire.session import ReceivingSession
 
 SHAPE = (2, 3, 3)
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from codec_transport.errors import LocalProtocolError, RemoteProtocolError, StreamOrderError
+from codec_transport.errors import (
+    LimitExceededError,
+    LocalProtocolError,
+    RemoteProtocolError,
+    StreamOrderError,
+)
 from codec_transport.wire.encoder import encode_message
 from codec_transport.wire.messages import LatentFrame, LatentStreamHeader
 from codec_transport.wire.msgpack_format import NEED_DATA
-from codec_transport.wire.session import (
-    TRANSITIONS,
-    ReceivingSession,
-    SendingSession,
-    StreamEvent,
-    StreamState,
-    event_of,
-)
+from codec_transport.wire.rules import TRANSITIONS, StreamEvent, StreamState, event_of
+from codec_transport.wire.session import ReceivingSession, SendingSession
 
 FORMATS = ["msgpack", "protobuf"]
 RAW = LatentStreamHeader("a", (2, 2), "fp16", "raw")
@@ -171,3 +170,19 @@ def test_error_repeats_itself_and_nothing_comes_after_it():
             session.next_message()
     with pytest.raises(RemoteProtocolError):
         session.receive_end()
+
+
+def test_stream_of_more_frames_than_the_receiver_takes_is_refused():
+    announced = LatentStreamHeader("a", (2, 2), "fp16", "raw", total_frames=4)
+    session = ReceivingSession("msgpack", max_frames=3)
+    session.receive_data(unchecked(announced))
+    with pytest.raises(LimitExceededError) as caught:
+        session.next_message()
+    assert (caught.value.field, caught.value.claimed, caught.value.limit) == ("total_frames", 4, 3)
+    silent = ReceivingSession("msgpack", max_frames=3)
+    silent.receive_data(unchecked(RAW, *(frame(seq) for seq in range(4))))
+    for _ in range(4):
+        silent.next_message()
+    with pytest.raises(LimitExceededError) as caught:
+        silent.next_message()
+    assert caught.value.message_index == 4
