@@ -7,7 +7,7 @@ import random
 import string
 from typing import Any
 
-from PIL import UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 import folder_paths
@@ -15,6 +15,9 @@ from comfy import hashing
 from comfy.images import reading
 from comfy_api.media import png, saving
 from comfy_extras.errors import InputFileError
+
+UNREADABLE = (OSError, Image.DecompressionBombError)
+"""What Pillow raises for files that are no pictures, damaged, or would unpack to more than it allows."""
 
 
 class SaveImage:
@@ -35,7 +38,7 @@ class SaveImage:
                     "STRING",
                     {
                         "default": "ComfyUI",
-                        "tooltip": "Start of the file names; may hold folders, %width%, %date%-like variables "
+                        "tooltip": "Start of the file names; may hold folders and variables like %width% and %year%, "
                         "and values of other nodes.",
                     },
                 ),
@@ -108,7 +111,7 @@ class LoadImage:
         path = picture_path(image)
         try:
             return reading.load_frames(path)
-        except (UnidentifiedImageError, OSError) as error:
+        except UNREADABLE as error:
             raise InputFileError("image", image, f"is no picture that can be read: {error}") from error
 
     @classmethod
@@ -140,7 +143,7 @@ class LoadImageMask:
         path = picture_path(image)
         try:
             return (reading.load_channel(path, channel),)
-        except (UnidentifiedImageError, OSError) as error:
+        except UNREADABLE as error:
             raise InputFileError("image", image, f"is no picture that can be read: {error}") from error
 
     @classmethod

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -169,3 +171,14 @@ def test_a_channel_becomes_a_mask_and_alpha_is_inverted(folders, channel, level)
 def test_a_picture_without_alpha_has_an_empty_alpha_mask_of_its_size(folders):
     Image.new("RGB", (4, 3)).save(folders / "input" / "a.png")
     assert torch.equal(LoadImageMask().load_image("a.png", "alpha")[0], torch.zeros(1, 3, 4))
+
+
+def test_a_picture_that_unpacks_to_gigabytes_is_refused_by_name(folders):
+    bomb = Image.new("1", (1, 1))
+    bomb.save(folders / "input" / "bomb.png")
+    content = bytearray((folders / "input" / "bomb.png").read_bytes())
+    content[16:24] = struct.pack(">II", 60_000, 60_000)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    (folders / "input" / "bomb.png").write_bytes(content)
+    with pytest.raises(InputFileError, match="bomb"):
+        LoadImage().load_image("bomb.png")
