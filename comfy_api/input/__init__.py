@@ -1,4 +1,4 @@
-"""Door for older packs: `from comfy_api.input import ImageInput`. Homes: `comfy_api.media.values`, `comfy_api.media.video_input`."""
+"""Door for older packs: `from comfy_api.input import ImageInput`. Homes: `comfy_api.media.*`."""
 
 from __future__ import annotations
 
