@@ -243,7 +243,7 @@ def get_annotated_filepath(name: str, default_dir: str | None = None) -> str:
 def exists_annotated_filepath(name: str) -> bool:
     """Whether an annotated name is an existing file inside its folder."""
     try:
-        return os.path.exists(get_annotated_filepath(name))
+        return os.path.isfile(get_annotated_filepath(name))
     except PathEscapeError:
         return False
 
