@@ -42,12 +42,44 @@ SCHEDULER_NAMES: list[str] = list(SCHEDULER_HANDLERS)
 
 SAMPLER_NAMES: list[str] = [
     "euler",
+    "euler_cfg_pp",
     "euler_ancestral",
+    "euler_ancestral_cfg_pp",
+    "heun",
+    "heunpp2",
+    "dpm_2",
+    "dpm_2_ancestral",
+    "lms",
+    "dpm_fast",
+    "dpm_adaptive",
+    "dpmpp_2s_ancestral",
+    "dpmpp_2s_ancestral_cfg_pp",
+    "dpmpp_sde",
+    "dpmpp_sde_gpu",
     "dpmpp_2m",
+    "dpmpp_2m_cfg_pp",
     "dpmpp_2m_sde",
     "dpmpp_2m_sde_gpu",
     "dpmpp_2m_sde_heun",
     "dpmpp_2m_sde_heun_gpu",
+    "dpmpp_3m_sde",
+    "dpmpp_3m_sde_gpu",
+    "ddpm",
+    "lcm",
+    "ipndm",
+    "ipndm_v",
+    "deis",
+    "res_multistep",
+    "res_multistep_cfg_pp",
+    "res_multistep_ancestral",
+    "res_multistep_ancestral_cfg_pp",
+    "gradient_estimation",
+    "gradient_estimation_cfg_pp",
+    "er_sde",
+    "seeds_2",
+    "seeds_3",
+    "sa_solver",
+    "sa_solver_pece",
     "ddim",
     "uni_pc",
     "uni_pc_bh2",
@@ -80,7 +112,39 @@ def ksampler(
 
     Raises: SamplingError for an unknown name.
     """
-    return KSAMPLER(sampler_function(sampler_name), extra_options, inpaint_options)
+    function = sampler_function(sampler_name)
+    if sampler_name in _BETWEEN_TWO_LEVELS:
+        function = _between_two_levels(function, with_num_steps=sampler_name == "dpm_fast")
+    return KSAMPLER(function, extra_options, inpaint_options)
+
+
+# Samplers that choose their own levels between the lowest positive and the highest one of the schedule.
+_BETWEEN_TWO_LEVELS = ("dpm_fast", "dpm_adaptive")
+
+
+def _between_two_levels(function: Callable[..., Tensor], with_num_steps: bool) -> Callable[..., Tensor]:
+    """Such a sampler in the form of all others."""
+
+    def sample(
+        model: Any,
+        noise: Tensor,
+        sigmas: Tensor,
+        extra_args: dict[str, Any] | None = None,
+        callback: Any = None,
+        disable: bool | None = None,
+        **extra_options: Any,
+    ) -> Tensor:
+        if len(sigmas) <= 1:
+            return noise
+        lowest = sigmas[-2] if sigmas[-1] == 0 else sigmas[-1]
+        bounds: tuple[Any, ...] = (lowest, sigmas[0])
+        if with_num_steps:
+            bounds += (len(sigmas) - 1,)
+        return function(
+            model, noise, *bounds, extra_args=extra_args, callback=callback, disable=disable, **extra_options
+        )
+
+    return sample
 
 
 def sampler_object(name: str) -> KSAMPLER:

@@ -12,6 +12,7 @@ from vector_cases import key_params
 
 from comfy.sampling import registry, run
 from comfy.sampling.noise import BrownianTreeNoiseSampler
+from comfy.sampling.samplers import er_sde, sa_solver
 
 FAMILY = "samplers"
 SD15_SCALE = 0.18215
@@ -96,6 +97,7 @@ NODE_SAMPLERS = {
     "SamplerEulerAncestral": "euler_ancestral",
     "SamplerEulerAncestralCFGPP": "euler_ancestral_cfg_pp",
     "SamplerLMS": "lms",
+    "SamplerSASolver": "sa_solver",
 }
 
 
@@ -222,6 +224,27 @@ def _value(text):
         return text
 
 
+def _er_sde_options(solver_type, max_stage, eta, s_noise):
+    """The node's words: "ER-SDE" has a noise scale of its own, "ODE" has no noise."""
+    if solver_type == "ER-SDE":
+        return {"max_stage": max_stage, "s_noise": s_noise}
+    if solver_type == "ODE":
+        eta = s_noise = 0.0
+    scaler = er_sde.reverse_time_noise_scaler(eta)
+    return {"max_stage": max_stage, "s_noise": s_noise, "noise_scaler": scaler}
+
+
+def _sa_solver_options(model_sampling, *, eta, sde_start, sde_end, predictor, corrector, pece, **options):
+    start, end = (model_sampling.percent_to_sigma(share) for share in (sde_start, sde_end))
+    return {
+        "tau_func": sa_solver.get_tau_interval_func(start, end, eta),
+        "predictor_order": predictor,
+        "corrector_order": corrector,
+        "use_pece": pece,
+        **options,
+    }
+
+
 def test_sampler_takes_the_options_of_its_node(node_key, config, expected, meta):
     model = node_key.split("/")[0]
     node, arguments = _node(node_key)
@@ -232,6 +255,10 @@ def test_sampler_takes_the_options_of_its_node(node_key, config, expected, meta)
     if "solver" in options:
         options["solver_type"] = options.pop("solver")
     patcher = patcher_of(config["model_samplings"][model])
+    if name == "er_sde":
+        options = _er_sde_options(**options)
+    if name == "sa_solver":
+        options = _sa_solver_options(patcher.get_model_object("model_sampling"), **options)
     latent, seed = expected["input/latent"], config["seed"]
     positive, negative = _conditionings(expected)
     found = run.sample_custom(

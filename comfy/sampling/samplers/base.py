@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from comfy.patching.options import set_model_options_post_cfg_function
 from comfy.sampling.predictions import RectifiedFlow
 
 SamplerCallback = Callable[[dict[str, Any]], Any]
@@ -58,6 +59,19 @@ def get_ancestral_step(sigma_from: Any, sigma_to: Any, eta: float = 1.0) -> tupl
     return sigma_down, sigma_up
 
 
+def get_ancestral_step_flow(
+    sigma_from: Tensor, sigma_to: Tensor, eta: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """An ancestral step on the straight line: level to step down to, factor of the result, noise to add.
+
+    Factor and noise bring amplitude 1 - sigma and level sigma of the line back at `sigma_to`.
+    """
+    sigma_down = sigma_to * (1 + (sigma_to / sigma_from - 1) * eta)
+    scale = (1 - sigma_to) / (1 - sigma_down)
+    renoise = (sigma_to**2 - sigma_down**2 * scale**2) ** 0.5
+    return sigma_down, scale, renoise
+
+
 def model_sampling_of(model: Denoiser) -> Any:
     """The parameterization behind a denoiser, patched ones first."""
     return model.inner_model.model_patcher.get_model_object("model_sampling")
@@ -84,6 +98,23 @@ def finite_start(sigmas: Tensor, model_sampling: Any) -> Tensor:
         sigmas = sigmas.clone()
         sigmas[0] = model_sampling.percent_to_sigma(1e-4)
     return sigmas
+
+
+def with_uncond(extra_args: dict[str, Any]) -> tuple[dict[str, Any], list[Tensor]]:
+    """Arguments that make every network call leave its negative side's denoised latent in the list's only place.
+
+    The negative side is then evaluated at every guidance scale.
+    """
+    kept: list[Tensor] = []
+
+    def keep(args: dict[str, Any]) -> Tensor:
+        kept[:] = [args["uncond_denoised"]]
+        return args["denoised"]
+
+    options = set_model_options_post_cfg_function(
+        dict(extra_args.get("model_options", {})), keep, disable_cfg1_optimization=True
+    )
+    return {**extra_args, "model_options": options}, kept
 
 
 def report(

@@ -12,6 +12,7 @@ from comfy.sampling.samplers.base import (
     Denoiser,
     SamplerCallback,
     get_ancestral_step,
+    get_ancestral_step_flow,
     is_flow,
     model_sampling_of,
     report,
@@ -100,11 +101,7 @@ def sample_euler_ancestral_RF(
     s_noise: float = 1.0,
     noise_sampler: NoiseSampler | None = None,
 ) -> Tensor:
-    """The ancestral step on the straight line of flow models.
-
-    The way down is stretched by `eta`; then data and noise are mixed so that amplitude 1 - sigma and level sigma of
-    the line hold again.
-    """
+    """Euler steps with fresh noise on the straight line of flow models; `eta` scales that noise."""
     extra_args = extra_args or {}
     noise_sampler = noise_sampler or default_noise_sampler(x, seed=extra_args.get("seed"))
     ones = x.new_ones([x.shape[0]])
@@ -115,11 +112,9 @@ def sample_euler_ancestral_RF(
         if sigma_next == 0:
             x = denoised
             continue
-        sigma_down = sigma_next * (1 + (sigma_next / sigma - 1) * eta)
-        alpha_next, alpha_down = 1 - sigma_next, 1 - sigma_down
-        renoise = (sigma_next**2 - sigma_down**2 * alpha_next**2 / alpha_down**2) ** 0.5
+        sigma_down, scale, renoise = get_ancestral_step_flow(sigma, sigma_next, eta)
         ratio = sigma_down / sigma
         x = ratio * x + (1 - ratio) * denoised
         if eta > 0:
-            x = (alpha_next / alpha_down) * x + noise_sampler(sigma, sigma_next) * s_noise * renoise
+            x = scale * x + noise_sampler(sigma, sigma_next) * s_noise * renoise
     return x
