@@ -40,29 +40,32 @@ class ChunkLayout:
     long_word: int = 8
     """Words of at least so many tokens may be cut at a chunk border."""
 
+    def __post_init__(self) -> None:
+        if self.length - 2 < self.long_word - 1:
+            raise ValueError(
+                f"a chunk of {self.length} cannot hold an uncut word of {self.long_word - 1} tokens"
+            )
+
     def empty(self) -> list[int]:
         """The ids of an empty prompt: one chunk."""
         return [self.start, self.end, *[self.pad] * (self.length - 2)]
 
 
 def lay_out(words: Iterable[Sequence[WeightedToken]], layout: ChunkLayout) -> list[list[WeightedToken]]:
-    """Chunks of exactly `layout.length` slots each, at least one; every chunk is framed and padded by
-    itself."""
+    """Chunks of exactly `layout.length` slots, at least one, each framed and padded by itself."""
     start, end = WeightedToken(layout.start, 1.0), WeightedToken(layout.end, 1.0)
     chunks = [[start]]
     for word in words:
-        rest = list(word)
-        may_be_cut = len(rest) >= layout.long_word
-        while rest:
+        may_be_cut = len(word) >= layout.long_word
+        at = 0
+        while at < len(word):
             chunk = chunks[-1]
             room = layout.length - 1 - len(chunk)
-            if len(rest) <= room:
-                chunk += rest
-                break
-            if may_be_cut:
-                chunk += rest[:room]
-                rest = rest[room:]
-            chunks.append([start])
+            if len(word) - at <= room or may_be_cut:
+                chunk += word[at : at + room]
+                at += room
+            if at < len(word):
+                chunks.append([start])
     for chunk in chunks:
         chunk.append(end)
         chunk += [WeightedToken(layout.pad, 1.0)] * (layout.length - len(chunk))

@@ -8,10 +8,14 @@ from typing import Any
 
 from torch import Tensor
 
+from comfy.errors import TextError
 from comfy.text.clip.vocabulary import END_ID, START_ID, clip_vocabulary
 from comfy.text.embeddings import load_embedding, split_references
 from comfy.text.prompt_weights import parse_prompt
 from comfy.text.tokens import ChunkLayout, Token, TokenChunks, WeightedToken, lay_out
+
+MAX_CHARACTERS = 1_000_000
+"""Longest prompt that is tokenised: about a second's work, and far more than any encoder takes."""
 
 
 class ClipTokenizer:
@@ -39,8 +43,10 @@ class ClipTokenizer:
     def tokenize_with_weights(self, text: str, return_word_ids: bool = False, **options: Any) -> TokenChunks:
         """Chunks of 77 (token, weight) pairs, or (token, weight, word number) triples.
 
-        Options: `disable_weights` overrules the tokeniser's own.
+        Options: `disable_weights` overrules the tokeniser's own. Raises: TextError beyond MAX_CHARACTERS.
         """
+        if len(text) > MAX_CHARACTERS:
+            raise TextError(f"the prompt has {len(text)} characters, at most {MAX_CHARACTERS} are read")
         weights_enabled = not options.get("disable_weights", self.disable_weights)
         words: list[list[WeightedToken]] = []
         for segment, weight in parse_prompt(text, weights_enabled=weights_enabled):

@@ -53,3 +53,8 @@ def test_every_token_survives_in_order_and_every_chunk_is_full(lengths):
 @pytest.mark.parametrize("length", [10, 11, 20, 21])
 def test_a_word_that_fills_chunks_exactly_adds_no_empty_one(length):
     assert len(lay_out([_word(length)], LAYOUT)) == -(-length // 10)
+
+
+def test_a_layout_that_cannot_hold_an_uncut_word_is_refused():
+    with pytest.raises(ValueError, match="uncut"):
+        ChunkLayout(start=1, end=2, pad=0, length=8, long_word=8)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 
+import pytest
 import torch
 
 import comfy.text.clip
-from comfy.text.clip.tokenizer import ClipTokenizer, Sd1Tokenizer
+from comfy.errors import TextError
+from comfy.text.clip.tokenizer import MAX_CHARACTERS, ClipTokenizer, Sd1Tokenizer
 from comfy.text.clip.vocabulary import END_ID, MERGES_FILE, START_ID, clip_vocabulary
 
 
@@ -39,3 +42,12 @@ def test_tokens_turn_back_into_text_and_vectors_have_none():
     texts = [text for _, text in Sd1Tokenizer(ClipTokenizer()).untokenize(chunk[1:3])]
     assert texts == ["a</w>", "cat</w>"]
     assert ClipTokenizer().untokenize([(torch.zeros(3), 1.0)])[0][1] == ""
+
+
+def test_a_prompt_of_megabytes_is_refused_and_a_long_one_is_laid_out_quickly():
+    start = time.perf_counter()
+    chunks = ClipTokenizer().tokenize_with_weights("x" * MAX_CHARACTERS)
+    assert time.perf_counter() - start < 20
+    assert len(chunks) == -(-250_000 // 75)
+    with pytest.raises(TextError, match="1000001"):
+        ClipTokenizer().tokenize_with_weights("x" * (MAX_CHARACTERS + 1))
