@@ -245,7 +245,9 @@ class ModelPatcher(HookSetters, KeyedTables):
     # One run
 
     def pre_run(self) -> None:
-        """Called before a sampling run."""
+        """Called before a sampling run: during it the model knows its patcher."""
+        if hasattr(self.model, "current_patcher"):
+            self.model.current_patcher = self
         for callback in self.get_all_callbacks(CallbacksMP.ON_PRE_RUN):
             callback(self)
 
@@ -256,6 +258,8 @@ class ModelPatcher(HookSetters, KeyedTables):
 
     def cleanup(self) -> None:
         """Called after a sampling run."""
+        if hasattr(self.model, "current_patcher"):
+            self.model.current_patcher = None
         for callback in self.get_all_callbacks(CallbacksMP.ON_CLEANUP):
             callback(self)
 

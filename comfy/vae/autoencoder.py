@@ -104,7 +104,7 @@ class VAE:
                 self.process_output(self.decode_raw(piece)).to(self.output_device)
                 for piece in samples_in.split(self._load(self.memory_used_decode, samples_in))
             ]
-            pixels = torch.cat(pieces)
+            pixels = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
         except torch.OutOfMemoryError:
             logger.warning("not enough memory to decode %s at once, going on in tiles", [*samples_in.shape])
             devices.soft_empty_cache()

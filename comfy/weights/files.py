@@ -44,6 +44,8 @@ def read_safetensors_header(
     Source: safetensors format document (8 bytes little-endian length, JSON, data).
     """
     name = os.fspath(path)
+    if "\0" in name:
+        raise WeightsFileError("is no name a file can have", path=name)
     try:
         size_bytes = os.stat(path).st_size
         with open(path, "rb") as file:

@@ -102,5 +102,5 @@ class AutoencoderKL(nn.Module):
         return self.moments(pixels).chunk(2, dim=1)[0].contiguous()
 
     def decode(self, latent: Tensor) -> Tensor:
-        """Pixels, about -1..1. Shape: (B,z_channels,h,w) to (B,3,f*h,f*w)."""
-        return self.decoder(self.post_quant_conv(latent)).contiguous()
+        """Pixels, about -1..1, stored channels last. Shape: (B,z_channels,h,w) to (B,3,f*h,f*w)."""
+        return self.decoder(self.post_quant_conv(latent))

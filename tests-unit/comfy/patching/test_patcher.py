@@ -250,9 +250,12 @@ def test_run_callbacks_fire_in_order(patcher):
     patcher.add_callback(CallbacksMP.ON_PRE_RUN, lambda who: calls.append("pre"))
     patcher.add_callback(CallbacksMP.ON_PREPARE_STATE, lambda who, t: calls.append(float(t)))
     patcher.add_callback(CallbacksMP.ON_CLEANUP, lambda who: calls.append("cleanup"))
+    patcher.model.current_patcher = None
     patcher.pre_run()
+    assert patcher.model.current_patcher is patcher
     patcher.prepare_state(torch.tensor(2.0))
     patcher.cleanup()
+    assert patcher.model.current_patcher is None
     assert calls == ["pre", 2.0, "cleanup"]
 
 

@@ -118,6 +118,12 @@ def test_a_missing_file_is_named(tmp_path):
     assert "No such file" in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["a\0b.safetensors", "x" * 5000, "."])
+def test_impossible_names_are_file_errors_too(tmp_path, name):
+    with pytest.raises(WeightsFileError):
+        load_torch_file(f"{tmp_path}/{name}")
+
+
 @pytest.mark.parametrize("name", ["a.ckpt", "a.pt", "a.pth", "a.bin"])
 def test_a_pickle_of_tensors_is_read(tmp_path, name):
     path = tmp_path / name
