@@ -9,6 +9,8 @@ from comfy_execution.input_checks import ErrorEntry, entry
 
 MAX_NODES_SHOWN = 32
 """A longer cycle is cut in texts and lists: with all of it in every node's error the answer would be quadratic."""
+MAX_NODES_REPORTED = 256
+"""So many nodes of one cycle get an error of their own; nobody reads more."""
 
 
 def cycle_entry(node_id: str, cycle: Sequence[str], prompt: Mapping[str, Mapping[str, Any]]) -> ErrorEntry:

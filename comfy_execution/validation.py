@@ -6,11 +6,12 @@ are converted in place, defaults are never filled in. Everything is linear in th
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from comfy_execution.cycles import cycle_entry, one_cycle, strongly_connected
+from comfy_execution.cycles import MAX_NODES_REPORTED, cycle_entry, one_cycle, strongly_connected
 from comfy_execution.input_checks import ErrorEntry
 from comfy_execution.node_checks import (
     Inspection,
@@ -29,13 +30,16 @@ Answer = tuple[bool, "ErrorEntry | None", list[str], dict[str, Any]]
 
 MAX_DEPENDENT_STEPS = 100_000
 """How much looking for `dependent_outputs` may cost: with many bad outputs over one chain it would be quadratic."""
+NODES_PER_TURN = 1000
+"""After so many nodes (about 10 ms) other work of the loop is let in."""
 
 
 @dataclass(slots=True)
 class _Verdict:
-    """What is known of one node that was reached."""
+    """What is known of one node that was reached; `is_left` once the search has come back from its sources."""
 
     inspection: Inspection
+    is_left: bool = False
     is_good: bool = False
     errors: list[ErrorEntry] = field(default_factory=list)
 
@@ -88,12 +92,14 @@ class PromptCheck:
         self._specs = specs
         self._verdicts: dict[str, _Verdict] = {}
         self._sources_first: list[str] = []
+        self._has_cycle = False
 
     async def run(self, outputs: Sequence[str]) -> Answer:
         """The answer for these output nodes."""
         for output_id in outputs:
-            self._reach(output_id)
-        self._mark_cycles()
+            await self._reach(output_id)
+        if self._has_cycle:
+            self._mark_cycles()
         for node_id in self._sources_first:
             await self._judge(node_id)
         good = [output_id for output_id in outputs if self._verdicts[output_id].is_good]
@@ -115,21 +121,28 @@ class PromptCheck:
             node_id: (verdict.is_good, verdict.errors, node_id) for node_id, verdict in self._verdicts.items()
         }
 
-    def _reach(self, output_id: str) -> None:
-        """Inspects an output and all that it needs, depth first without recursion."""
+    async def _reach(self, output_id: str) -> None:
+        """Inspects an output and all that it needs, depth first without recursion.
+
+        The loop this runs on is the server's: it gets a turn between batches of nodes.
+        """
         stack: list[tuple[str, LinkedFrom | None, int]] = [(output_id, None, 0)]
         while stack:
             node_id, linked_from, next_source = stack.pop()
             verdict = self._verdicts.get(node_id)
             if verdict is None:
                 verdict = self._inspect(node_id, linked_from)
+                if len(self._verdicts) % NODES_PER_TURN == 0:
+                    await asyncio.sleep(0)
             elif next_source == 0:
+                self._has_cycle = self._has_cycle or not verdict.is_left
                 continue
             sources = verdict.inspection.sources
             if next_source < len(sources):
                 stack.append((node_id, linked_from, next_source + 1))
                 stack.append((sources[next_source].source_id, sources[next_source], 0))
             else:
+                verdict.is_left = True
                 self._sources_first.append(node_id)
 
     def _inspect(self, node_id: str, linked_from: LinkedFrom | None) -> _Verdict:
@@ -152,7 +165,7 @@ class PromptCheck:
         }
         for group in strongly_connected(sources):
             cycle = one_cycle(group, sources)
-            for node_id in cycle:
+            for node_id in cycle[:MAX_NODES_REPORTED]:
                 self._verdicts[node_id].errors.append(cycle_entry(node_id, cycle, self._prompt))
 
     async def _judge(self, node_id: str) -> None:
