@@ -169,12 +169,14 @@ def _ui_file(folder_type: str, subfolder: str, filename: str) -> Path:
 async def serve() -> None:
     """Builds everything on this loop and serves until the process is stopped."""
     import server as server_module
+    from app.logs import capture_output
     from comfy_api.media import saving
     from comfy_extras.catalogue import REGISTRY
     from comfy_extras.loading import load_builtin_nodes, load_packs
 
     saving.set_metadata_enabled(not args.disable_metadata)
     server = server_module.create_server(server_config())
+    capture_output(server.logs)
     await load_builtin_nodes(REGISTRY)
     await load_packs(
         folder_paths.get_folder_paths("custom_nodes"),

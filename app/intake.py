@@ -45,6 +45,12 @@ class AcceptedPrompt:
     node_errors: Mapping[str, Any]
     item: QueueItem
 
+    @property
+    def client_id(self) -> str | None:
+        """The websocket client that gets the prompt's messages."""
+        found: str | None = self.item[3].get("client_id")
+        return found
+
     def to_body(self) -> dict[str, Any]:
         """The answer of POST /prompt."""
         return {"prompt_id": self.prompt_id, "number": self.number, "node_errors": dict(self.node_errors)}

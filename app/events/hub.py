@@ -29,6 +29,7 @@ class Client:
         self.has_spoken = False
         """Whether the client's first text message was read; feature flags count only in that one."""
         self._abort = abort
+        self._held_until = 0.0
         self._wake = asyncio.Event()
         self._pump = asyncio.create_task(self._write_out(), name=f"websocket {sid}")
 
@@ -41,18 +42,26 @@ class Client:
             self._abort()
         self._wake.set()
 
+    def hold(self, seconds: float) -> None:
+        """Lets messages wait in the outbox for that long; their order stays."""
+        self._held_until = asyncio.get_running_loop().time() + seconds
+
     async def stop(self) -> None:
         """Ends the writing task."""
         self._pump.cancel()
         await asyncio.gather(self._pump, return_exceptions=True)
 
     async def _write_out(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
-            message = self.outbox.pop()
-            if message is None:
+            if not self.outbox:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
+            if (remaining := self._held_until - loop.time()) > 0:
+                await asyncio.sleep(remaining)
+            message = self.outbox.pop()
+            assert message is not None, "only this task takes messages out"
             try:
                 if isinstance(message.payload, str):
                     await self.socket.send_str(message.payload)
@@ -86,6 +95,11 @@ class EventHub:
             self.sockets.pop(client.sid, None)
             self.sockets_metadata.pop(client.sid, None)
         await client.stop()
+
+    def hold(self, sid: object, seconds: float) -> None:
+        """Lets the messages of one client wait a little, if it is connected."""
+        if isinstance(sid, str) and sid in self._clients:
+            self._clients[sid].hold(seconds)
 
     def wants(self, sid: str | None) -> bool:
         """Whether a message for `sid` (None: everybody) has a receiver. Safe from any thread."""

@@ -13,6 +13,9 @@ from app.routes.events_ws import queue_status
 
 logger = logging.getLogger(__name__)
 
+GRACE_S = 0.01
+"""Clients attach their listeners after they have read the answer; a cached prompt is over in a millisecond."""
+
 
 async def post_prompt(request: web.Request) -> web.StreamResponse:
     """Validates a graph and queues it. The answer is written before the prompt can start."""
@@ -35,6 +38,7 @@ async def post_prompt(request: web.Request) -> web.StreamResponse:
         await response.write_eof()
     except ConnectionError:
         logger.info("the client of prompt %s left before its answer", accepted.prompt_id)
+    context.hub.hold(accepted.client_id, GRACE_S)
     context.engine.queue.put(accepted.item)
     return response
 

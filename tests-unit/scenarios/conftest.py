@@ -106,5 +106,9 @@ def _launch(base: Path, flags: tuple[str, ...]) -> ServerProcess:
     announced.wait(START_TIMEOUT_S)
     if not urls:
         process.kill()
+        process.wait(timeout=20)
+        reader.join(timeout=5)
+        assert process.stdout is not None
+        process.stdout.close()
         pytest.fail(f"main.py did not announce its address:\n{log.read_text()[-3000:]}")
     return ServerProcess(urls[0], base, process, log, reader)

@@ -87,6 +87,23 @@ async def test_answer_is_read_before_the_prompt_is_put(served: Any) -> None:
     await writer.wait_closed()
 
 
+async def test_the_first_messages_leave_its_client_time_to_listen_and_keep_their_order(served: Any) -> None:
+    put_at: list[float] = []
+
+    def at_put(item: tuple[Any, ...]) -> None:
+        put_at.append(time.monotonic())
+        served.server.send_sync("execution_start", {}, "me")
+        served.server.send_sync("execution_success", {}, "me")
+
+    served.queue.on_put = at_put
+    async with await served.connect("me") as socket:
+        await socket.receive_json()
+        await served.json("POST", "/prompt", json={"prompt": GRAPH, "client_id": "me"})
+        assert (await socket.receive_json())["type"] == "execution_start"
+        assert time.monotonic() - put_at[0] >= 0.009
+        assert (await socket.receive_json())["type"] == "execution_success"
+
+
 async def test_a_client_that_leaves_early_still_gets_its_prompt_queued(served: Any) -> None:
     put = asyncio.Event()
     served.queue.on_put = lambda item: put.set()
