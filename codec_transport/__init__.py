@@ -33,6 +33,9 @@ if TYPE_CHECKING:  # what `__getattr__` gives, for type checkers; a test compare
         RemoteProtocolError as RemoteProtocolError,
     )
     from codec_transport.errors import (
+        RequestRefusedError as RequestRefusedError,
+    )
+    from codec_transport.errors import (
         StreamFailedError as StreamFailedError,
     )
     from codec_transport.errors import (
@@ -114,6 +117,7 @@ _HOMES: dict[str, str] = {
     "StreamOrderError": "codec_transport.errors",
     "UnknownStreamFormatError": "codec_transport.errors",
     "UnknownSpaceError": "codec_transport.errors",
+    "RequestRefusedError": "codec_transport.errors",
     "RemoteProtocolError": "codec_transport.errors",
     "LimitExceededError": "codec_transport.errors",
     "StreamFailedError": "codec_transport.errors",

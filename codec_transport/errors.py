@@ -8,6 +8,7 @@
     │   ├── StreamOrderError          a message does not fit where its stream stands
     │   ├── UnknownStreamFormatError (LookupError)   neither msgpack nor protobuf
     │   └── UnknownSpaceError (LookupError)          no map for this latent space id or hash
+    ├── RequestRefusedError           a server answered a request for latents with an ordinary error
     └── RemoteProtocolError           the peer sent bytes that the protocol does not allow
         ├── LimitExceededError        ... or claims more than the receiver is willing to hold
         └── StreamFailedError         ... or said itself that the stream failed (`finish_reason: error`)
@@ -89,6 +90,19 @@ class UnknownSpaceError(LocalProtocolError, LookupError):
         self.wanted = _shortened(wanted)
         self.known = known
         super().__init__(f"latent space {self.wanted} is not known here, expected one of {', '.join(known)}")
+
+
+class RequestRefusedError(CodecError):
+    """A server refused a request. status: of HTTP; code, param: as its JSON says, None where it does not."""
+
+    def __init__(
+        self, status: int, message: str, *, code: str | None = None, param: str | None = None
+    ) -> None:
+        self.status = status
+        self.message = _shortened(message)
+        self.code = code
+        self.param = param
+        super().__init__(f"the server answered {status}: {self.message}")
 
 
 class RemoteProtocolError(CodecError):
