@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 
 import pytest
 from safetensors import safe_open
+
+from comfy_api.adapters import describe
+from comfy_execution.registry import Registry
+from comfy_extras.loading import load_builtin_nodes
 
 
 def family_files(config: pytest.Config, name: str):
@@ -32,3 +37,21 @@ def key_params(
         marks = [] if reason is None else [pytest.mark.xfail(reason=reason, strict=True)]
         params.append(pytest.param(key, id=key, marks=marks))
     return params
+
+
+def builtin_nodes() -> dict:
+    """Class by class_type of every node that the server brings."""
+    registry = Registry(describe)
+    asyncio.run(load_builtin_nodes(registry))
+    return dict(registry.classes)
+
+
+def node_names() -> set[str]:
+    """class_type of every node that the server brings."""
+    return set(builtin_nodes())
+
+
+def call_node(nodes: dict, class_type: str, **inputs) -> tuple:
+    """The outputs of one V1 node call."""
+    node_class = nodes[class_type]
+    return getattr(node_class(), node_class.FUNCTION)(**inputs)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 
 import pytest
 import torch
 from toy_model import patcher_of
-from vector_cases import key_params
+from vector_cases import key_params, node_names
 
 from comfy.sampling import run, schedules
-from comfy_api.adapters import describe
-from comfy_execution.registry import Registry
-from comfy_extras.loading import load_builtin_nodes
 
 FAMILY = "sigmas"
 # README; float32 tables differ by an ulp or two between maths libraries.
@@ -82,10 +78,8 @@ def patchers(files):
 
 
 @pytest.fixture(scope="module")
-def node_names():
-    registry = Registry(describe)
-    asyncio.run(load_builtin_nodes(registry))
-    return set(registry.classes)
+def builtin_node_names():
+    return node_names()
 
 
 def test_schedule_of_a_ksampler(schedule_key, files, expected, patchers):
@@ -178,6 +172,6 @@ def test_node_of_one_function(node_key, expected, patchers):
     torch.testing.assert_close(sigmas, wanted, **TOLERANCE)
 
 
-def test_node_that_is_not_built(missing_node_key, node_names):
+def test_node_that_is_not_built(missing_node_key, builtin_node_names):
     """Fails until the node exists; then its runner belongs here."""
-    assert _node(missing_node_key) in node_names
+    assert _node(missing_node_key) in builtin_node_names
