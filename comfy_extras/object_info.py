@@ -1,4 +1,4 @@
-"""GET /object_info: every registered class as clients read it.
+"""Entries of GET /object_info: a registered class as clients read it.
 
 V1 and V3 classes differ in form (choice lists, hidden inputs, keys that are always there), and both forms are
 contract. The keys of 2026 stand on top: `is_input_list`, `has_intermediate_output`, `search_aliases`, and
@@ -8,7 +8,6 @@ where set `dev_only`, `essentials_category`.
 from __future__ import annotations
 
 import json
-import logging
 import math
 import sys
 from collections.abc import Mapping
@@ -17,8 +16,6 @@ from typing import Any
 from comfy_api.schema import v1_view
 from comfy_api.schema.node import ComfyNode
 from comfy_execution.registry import Registry
-
-logger = logging.getLogger(__name__)
 
 _MARKS = {
     "deprecated": "DEPRECATED",
@@ -89,14 +86,3 @@ def node_info(registry: Registry, class_type: str) -> dict[str, Any]:
     """The entry of one registered class. Raises: KeyError for an unknown class; whatever the class raises."""
     title = registry.display_names.get(class_type)
     return as_valid_json(class_info(class_type, registry.classes[class_type], title))
-
-
-def all_node_info(registry: Registry) -> dict[str, dict[str, Any]]:
-    """The entries of all classes. A class whose entry raises is left out and logged."""
-    found = {}
-    for class_type in list(registry):
-        try:
-            found[class_type] = node_info(registry, class_type)
-        except Exception:  # foreign code: one bad class must not hide the others
-            logger.exception("Node %s cannot be described and is left out", class_type)
-    return found
