@@ -6,7 +6,7 @@ Handlers are plain functions in `app/routes`; they hold no state and close over 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
@@ -16,6 +16,7 @@ from app.engine import Engine
 from app.events.hub import EventHub
 from app.frontend import WebRoots
 from app.intake import PromptIntake
+from app.jobs import FinishedJobs
 from app.logs import LogBuffer
 from app.users import UserStore
 
@@ -34,6 +35,7 @@ class Context:
     """Runs the on_prompt handlers of packs over a POST /prompt body."""
     running: Callable[[], tuple[str | None, str | None]]
     """(client id, display node id) of what runs now, for a client that reconnects."""
+    finished_jobs: FinishedJobs = field(default_factory=FinishedJobs)
     attached: Engine | None = None
 
     @property

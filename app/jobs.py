@@ -6,7 +6,7 @@ that are unknown are left out, and values of a wrong kind never get in (frontend
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from app.job_outputs import summarize_outputs
@@ -43,6 +43,30 @@ def job_of_history(entry: Mapping[str, Any]) -> Job:
     job["previewable_outputs_count"] = summary.num_previewable
     job["preview_output"] = summary.preview
     return _without_none(job)
+
+
+class FinishedJobs:
+    """Jobs of history entries, each made once: the page asks for the list after every status message."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Mapping[str, Any], Job]] = {}
+
+    def listed(self, entries: Callable[[Callable[[Mapping[str, Any]], Job]], Mapping[str, Job]]) -> list[Job]:
+        """The jobs of all entries, in their order.
+
+        `entries(function)` applies a function to every entry that history holds now. Entries never change, so
+        one that was seen before keeps its job; those that history has dropped are forgotten here too.
+        """
+        seen: dict[int, tuple[Mapping[str, Any], Job]] = {}
+
+        def job_of(entry: Mapping[str, Any]) -> Job:
+            known = self._known.get(id(entry)) or (entry, job_of_history(entry))
+            seen[id(entry)] = known  # the entry is kept with its job, so its id names no other one
+            return known[1]
+
+        found = list(entries(job_of).values())
+        self._known = seen
+        return found
 
 
 def detail_of_history(entry: Mapping[str, Any]) -> Job:

@@ -74,7 +74,7 @@ def _all_jobs(context: Context, statuses: frozenset[str]) -> Iterator[jobs.Job]:
     if jobs.PENDING in statuses:
         yield from (jobs.job_of_item(item, jobs.PENDING) for item in pending)
     if statuses & {jobs.COMPLETED, jobs.FAILED, jobs.CANCELLED}:
-        for job in queue.get_history(map_function=jobs.job_of_history).values():
+        for job in context.finished_jobs.listed(lambda make: queue.get_history(map_function=make)):
             if job["status"] in statuses:
                 yield job
 

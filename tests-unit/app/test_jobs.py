@@ -163,3 +163,20 @@ def test_sorting_by_duration_puts_the_longest_first() -> None:
     ]
     page, _ = jobs.select_jobs(listed, sort_by="execution_duration")
     assert [job["id"] for job in page] == ["long", "short", "none"]
+
+
+def test_finished_jobs_are_made_once_and_forgotten_with_their_entries() -> None:
+    finished = jobs.FinishedJobs()
+    history = {"a": entry(), "b": entry()}
+
+    def listed() -> list[jobs.Job]:
+        return finished.listed(lambda make: {key: make(value) for key, value in history.items()})
+
+    first = listed()
+    assert [job is again for job, again in zip(first, listed(), strict=True)] == [True, True]
+    history["a"] = entry(status="error")
+    history["c"] = entry()
+    assert [job["status"] for job in listed()] == ["failed", "completed", "completed"]
+    history.clear()
+    assert listed() == []
+    assert finished._known == {}
