@@ -62,6 +62,9 @@ def assign_weights(
 
 
 def _own(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """A copy in a type, images' convolutions channels last."""
+    if tensor.dtype.itemsize == 1:
+        tensor = tensor.to(torch.float32)  # 8-bit floats: exact, and most operations know nothing narrower
     if tensor.dim() == 4:
         # Reordered before the type changes: the other way round torch takes twenty times as long.
         tensor = tensor.contiguous(memory_format=torch.channels_last)

@@ -32,7 +32,6 @@ PICKLE_SUFFIXES = (".ckpt", ".pt", ".pt2", ".pth", ".bin")
 
 _NO_METADATA: dict[str, str] = {}
 _LENGTH_FIELD_BYTES = 8
-_FP8_DTYPES = (torch.float8_e4m3fn, torch.float8_e5m2)
 
 
 def read_safetensors_header(
@@ -85,7 +84,7 @@ def load_torch_file(
     """The tensors of a file of weights by name; with `return_metadata` a pair with the file's string metadata.
 
     Tensors of safetensors files on the CPU are views of the mapped file (private, copied on write): they stay valid
-    after the file is deleted, not after it is overwritten in place. fp8 tensors become float32.
+    after the file is deleted, not after it is overwritten in place. Types are the file's, 8-bit floats included.
     `safe_load` is accepted for the callers of old; loading is always safe.
     Raises: WeightsFileError.
     """
@@ -95,7 +94,6 @@ def load_torch_file(
         tensors, metadata = _load_pickle(path, target), _NO_METADATA
     else:
         tensors, metadata = _load_safetensors(path, target)
-    tensors = {key: upcast_fp8(tensor) for key, tensor in tensors.items()}
     return (tensors, dict(metadata)) if return_metadata else tensors
 
 
@@ -110,11 +108,6 @@ def save_torch_file(
             tensors[key] = tensor.clone()
         storages.add(tensor.untyped_storage().data_ptr())
     save_file(tensors, os.fspath(path), metadata=dict(metadata) if metadata else None)
-
-
-def upcast_fp8(tensor: Tensor) -> Tensor:
-    """The tensor itself, or its exact float32 copy when it is one of the 8-bit float types."""
-    return tensor.to(torch.float32) if tensor.dtype in _FP8_DTYPES else tensor
 
 
 def _load_safetensors(path: str | os.PathLike[str], device: torch.device) -> tuple[StateDict, dict[str, str]]:

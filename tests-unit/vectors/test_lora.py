@@ -115,7 +115,7 @@ def test_stacked_files_apply_in_order(tensors, unet):
     for stack in stacks:
         patcher = _patcher(unet)
         parts = _STACK_PART.findall(stack.removeprefix("stack_"))
-        assert len(parts) == 3
+        assert len(parts) >= 2
         for case, strength in parts:
             patches = load_lora(_outputs(tensors, f"lora/{case}/"), key_map)
             patcher.add_patches(patches, float(strength))

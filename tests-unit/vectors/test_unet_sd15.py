@@ -13,6 +13,12 @@ FAMILY = "unet_sd15"
 TOLERANCE = {"atol": 1e-4, "rtol": 1e-4}  # README: attention implementations differ in summation order
 
 
+def _heads(config):
+    """Head counts as a file's metadata writes them: one number, or one per level."""
+    heads = config["num_heads"]
+    return ",".join(map(str, heads)) if isinstance(heads, list) else str(heads)
+
+
 @pytest.fixture(scope="module")
 def files(family):
     return family(FAMILY)
@@ -27,7 +33,7 @@ def expected(files):
 def model(files):
     config = files.json()["unet_config"]
     weights = strip_prefix(files.tensors("state.safetensors"), sd1.DIFFUSION_PREFIX)
-    metadata = {"codec.sd1.unet_heads": str(config["num_heads"])}
+    metadata = {"codec.sd1.unet_heads": _heads(config)}
     found, unet_config = detect_family(shapes_of(weights), metadata)
     assert found.NAME == "sd1"
     return found.build(unet_config, weights)

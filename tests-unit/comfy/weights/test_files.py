@@ -28,15 +28,11 @@ def test_tensors_and_metadata_come_back(tmp_path):
     assert torch.equal(tensors["w"], torch.arange(6.0).view(2, 3))
 
 
-@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2])
-def test_fp8_is_widened_exactly(tmp_path, dtype):
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2, torch.float16, torch.bfloat16])
+def test_types_stay_as_they_are_in_the_file(tmp_path, dtype):
     path = tmp_path / "a.safetensors"
-    stored = torch.tensor([0.5, -1.75, 448.0]).to(dtype)
-    save_file({"w": stored, "h": torch.ones(1).half()}, path)
-    tensors = load_torch_file(path)
-    assert tensors["w"].dtype == torch.float32
-    assert torch.equal(tensors["w"], stored.float())
-    assert tensors["h"].dtype == torch.float16
+    save_file({"w": torch.tensor([0.5, -1.75]).to(dtype)}, path)
+    assert load_torch_file(path)["w"].dtype == dtype
 
 
 def test_changing_a_tensor_leaves_the_file_alone(tmp_path):
