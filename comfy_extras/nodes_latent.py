@@ -1,4 +1,4 @@
-"""Latent nodes: arithmetic, batches, joining and cutting along an axis."""
+"""Latent nodes: arithmetic, batches, joining and cutting along an axis. Operations: comfy_extras/latent/."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ from comfy.images.batches import repeat_to_batch_size
 from comfy_api.latest import ComfyExtension, io
 from comfy_extras import latent_ops
 from comfy_extras.core.limits import MAX_RESOLUTION
+from comfy_extras.latent.operations import (
+    LatentApplyOperation,
+    LatentApplyOperationCFG,
+    LatentOperationSharpen,
+    LatentOperationTonemapReinhard,
+)
 
 Latent = dict[str, Any]
 
@@ -169,6 +175,10 @@ class LatentNodes(ComfyExtension):
             LatentCut,
             LatentBatch,
             LatentBatchSeedBehavior,
+            LatentApplyOperation,
+            LatentApplyOperationCFG,
+            LatentOperationTonemapReinhard,
+            LatentOperationSharpen,
         ]
 
 
