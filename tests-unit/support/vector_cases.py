@@ -52,6 +52,8 @@ def node_names() -> set[str]:
 
 
 def call_node(nodes: dict, class_type: str, **inputs) -> tuple:
-    """The outputs of one V1 node call."""
+    """The outputs of one node call, V1 or V3."""
     node_class = nodes[class_type]
+    if hasattr(node_class, "define_schema"):
+        return node_class.execute(**inputs).result
     return getattr(node_class(), node_class.FUNCTION)(**inputs)
