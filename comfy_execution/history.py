@@ -23,6 +23,21 @@ class ExecutionStatus(NamedTuple):
         return {"status_str": self.status_str, "completed": self.completed, "messages": list(self.messages)}
 
 
+def lost_entry(item: Sequence[Any], timestamp_ms: int) -> Entry:
+    """The entry of a prompt that was running when the process before this one ended: failed, and why."""
+    prompt_id = item[1]
+    message = {
+        "prompt_id": prompt_id,
+        "node_id": None,
+        "node_type": None,
+        "executed": [],
+        "reason": "the server ended while this prompt was running",
+        "timestamp": timestamp_ms,
+    }
+    status = ExecutionStatus("error", completed=False, messages=[("execution_interrupted", message)])
+    return {"prompt": item, "outputs": {}, "status": status.to_dict(), "meta": {}}
+
+
 class History:
     """Entries by prompt id in the order in which prompts ended.
 

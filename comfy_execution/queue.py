@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from heapq import heapify, heappop, heappush
 from typing import Any, Protocol
 
 from comfy.interruption import interrupt_current_processing
-from comfy_execution.history import MAXIMUM_HISTORY_SIZE, Entry, History
+from comfy_execution.history import MAXIMUM_HISTORY_SIZE, Entry, History, lost_entry
 from comfy_execution.history import ExecutionStatus as StatusRecord
+from comfy_execution.messages import now_ms
 
 Item = tuple[Any, ...]
 _PUBLIC_PARTS = 5
@@ -122,6 +123,30 @@ class PromptQueue:
             if self._store is not None:
                 self._store.finished(item[1], entry)
             self.server.queue_updated()
+
+    def restore(
+        self,
+        waiting: Iterable[Item],
+        interrupted: Iterable[Item] = (),
+        history: Iterable[tuple[str, Entry]] = (),
+    ) -> None:
+        """Takes over what a store kept of the process before; called once, before the first `put`.
+
+        `waiting` in the order in which they are to run, `history` oldest first. Prompts of `interrupted` were running
+        when that process ended: they are failed, and the store is told. What is to be run again belongs to `waiting`.
+        """
+        with self._lock:
+            for prompt_id, entry in history:
+                self._history.add(prompt_id, entry)
+            for item in interrupted:
+                entry = lost_entry(item, now_ms())
+                self._history.add(item[1], entry)
+                if self._store is not None:
+                    self._store.finished(item[1], entry)
+            for item in waiting:
+                self._arrivals += 1
+                heappush(self._waiting, (item[0], self._arrivals, item))
+            self._not_empty.notify()
 
     def close(self) -> None:
         """Makes every `get` return None from now on: the worker ends."""
