@@ -41,8 +41,8 @@ def resize_to_batch_size(tensor: Tensor, batch_size: int) -> Tensor:
     return tensor[even_indices(tensor.shape[0], batch_size)]
 
 
-def resize_list_to_batch_size(items: list[Item], batch_size: int) -> list[Item]:
+def resize_list_to_batch_size(l: list[Item], batch_size: int) -> list[Item]:  # noqa: E741 - packs pass it by name
     """`resize_to_batch_size` for lists."""
-    if len(items) == batch_size:
-        return items
-    return [items[i] for i in even_indices(len(items), batch_size)]
+    if len(l) == batch_size:
+        return l
+    return [l[i] for i in even_indices(len(l), batch_size)]

@@ -44,8 +44,13 @@ def get_additional_models(conds: Conditionings, dtype: torch.dtype | None) -> tu
     return models, memory
 
 
-def estimate_memory(model: Any, noise_shape: Sequence[int]) -> tuple[float, float]:
-    """Bytes of an evaluation: both sides of a batch at once, and the least that works (one side)."""
+def estimate_memory(
+    model: Any, noise_shape: Sequence[int], conds: Conditionings | None = None
+) -> tuple[float, float]:
+    """Bytes of an evaluation: both sides of a batch at once, and the least that works (one side).
+
+    `model` is a model or its patcher; `conds` is accepted for the door's signature.
+    """
     both = [noise_shape[0] * 2, *noise_shape[1:]]
     return model.memory_required(both), model.memory_required(list(noise_shape))
 
@@ -86,7 +91,7 @@ def _prepare_sampling(
     dtype = inner.get_dtype() if hasattr(inner, "get_dtype") else None
     models, inference_memory = get_additional_models(conds, dtype)
     models += model.get_nested_additional_models() + model.model_patches_models()
-    memory, minimum = estimate_memory(inner, noise_shape)
+    memory, minimum = estimate_memory(inner, noise_shape, conds)
     residency.load_models_gpu(
         [model, *models],
         memory_required=memory + inference_memory,

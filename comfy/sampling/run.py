@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -154,6 +155,17 @@ class KSampler:
             disable_pbar=disable_pbar,
             seed=seed,
         )
+
+
+def prepare_sampling(
+    model: ModelPatcherLike,
+    noise_shape: Sequence[int],
+    positive: Any,
+    negative: Any,
+    noise_mask: Tensor | None,
+) -> tuple[ModelPatcherLike, Any, Any, Tensor | None, list[Any]]:
+    """What it was given and an empty list: preparing is part of a run now, older packs still ask for it."""
+    return model, positive, negative, noise_mask, []
 
 
 def sample(
