@@ -16,7 +16,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from aiohttp import web
+from aiohttp import ClientSession, web
 
 import folder_paths
 from app.config import ServerConfig
@@ -87,6 +87,8 @@ class PromptServer:
             running=lambda: (self.client_id, self.last_node_id),
         )
         self.web_root = str(self.context.roots.page)
+        self.client_session: ClientSession | None = None
+        """For calls that packs make themselves; open while the server runs."""
         self._runner: web.AppRunner | None = None
         self._publisher: asyncio.Task[None] | None = None
 
@@ -258,6 +260,7 @@ class PromptServer:
                 self.address, self.port = address, int(bound[1])
             if verbose:
                 logger.info("To see the GUI go to: %s://%s", scheme, _host_port(address, int(bound[1])))
+        self.client_session = ClientSession()
         self._publisher = asyncio.create_task(self.publish_loop(), name="publish_loop")
         if call_on_start is not None:
             call_on_start(scheme, self.address, self.port)
@@ -269,6 +272,8 @@ class PromptServer:
             self._publisher.cancel()
             await asyncio.gather(self._publisher, return_exceptions=True)
         await self.hub.close()
+        if self.client_session is not None:
+            await self.client_session.close()
         if self._runner is not None:
             await self._runner.cleanup()
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.store import SqliteQueueStore, StoreError, interrupted_entry
+from app.store import SqliteQueueStore, StoreError
 
 ITEM = (3, "p", {"1": {"class_type": "X", "inputs": {"text": "ä", "n": 2**70}}}, {"client_id": "c"}, ["1"])
 ENTRY: dict[str, Any] = {"prompt": ITEM, "outputs": {"1": {"text": ["x"]}}, "status": None, "meta": {}}
@@ -125,14 +125,6 @@ def test_what_json_does_not_know_is_kept_as_text(path: Path) -> None:
     store.finished("p", {**ENTRY, "outputs": {"1": {"path": [Path("x")]}}})
     assert store.restore().history[0][1]["outputs"] == {"1": {"path": ["x"]}}
     store.close()
-
-
-def test_a_prompt_that_died_with_the_process_is_reported_as_interrupted() -> None:
-    entry = interrupted_entry(ITEM, 5)
-    assert entry["status"]["status_str"] == "error"
-    ((event, data),) = entry["status"]["messages"]
-    assert (event, data["prompt_id"]) == ("execution_interrupted", "p")
-    assert "stopped" in data["reason"]
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -137,7 +137,7 @@ def test_first_visit_shows_a_graph_that_runs_and_its_picture_holds_the_graph(
     assert page.evaluate(PICTURE_SIZE) == latent["widgets_values"][:2]
     visit.screenshot("after-run")
 
-    (saved,) = (server.base / "output").glob("*.png")
+    saved = max((server.base / "output").glob("*.png"))
     settings = json.loads((server.base / "user" / "default" / "comfy.settings.json").read_text())
     assert settings["Comfy.TutorialCompleted"] is True
 
@@ -149,6 +149,40 @@ def test_first_visit_shows_a_graph_that_runs_and_its_picture_holds_the_graph(
     texts = [node["widgets_values"][0] for node in START_GRAPH["nodes"] if node["type"] == "CLIPTextEncode"]
     assert sorted(page.evaluate(PROMPT_TEXT)) == sorted(texts)
     visit.screenshot("graph-from-picture")
+    assert visit.problems == []
+
+
+def test_a_saved_workflow_survives_a_reload_and_the_job_is_listed(visit: Visit, server: Any) -> None:
+    visit.open()
+    page = visit.page
+    page.evaluate("""() => {
+      const node = window.app.graph.nodes.find(node => node.type === 'EmptyLatentImage');
+      for (const widget of node.widgets.slice(0, 2)) widget.value = 64;
+    }""")
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.wait_for_function(PICTURE_SIZE, timeout=TIMEOUT_MS)
+    assert page.evaluate(PICTURE_SIZE) == [64, 64]
+    page.get_by_test_id("queue-overlay-toggle").click()
+    page.get_by_test_id("queue-progress-overlay").get_by_text("codec_0").first.wait_for(timeout=TIMEOUT_MS)
+    visit.screenshot("job-list")
+
+    page.locator("#graph-canvas").click(position={"x": 400, "y": 700})
+    page.keyboard.press("Control+s")
+    page.get_by_role("dialog").get_by_role("textbox").fill("my flow")
+    with page.expect_response(
+        lambda answer: "/api/userdata/workflows%2Fmy%20flow.json" in answer.url
+    ) as waiting:
+        page.keyboard.press("Enter")
+    assert waiting.value.status == 200
+    saved = json.loads((server.base / "user" / "default" / "workflows" / "my flow.json").read_text())
+    assert len(saved["nodes"]) == len(START_GRAPH["nodes"])
+
+    page.reload()
+    page.wait_for_function("() => window.app?.graph?.nodes?.length > 0", timeout=TIMEOUT_MS)
+    latent = "() => window.app.graph.nodes.find(node => node.type === 'EmptyLatentImage').widgets[0].value"
+    assert page.evaluate(latent) == 64
+    page.get_by_text("my flow").first.wait_for(timeout=TIMEOUT_MS)
+    visit.screenshot("after-reload")
     assert visit.problems == []
 
 
