@@ -93,6 +93,7 @@ def cache_choice() -> tuple[Any, dict[str, Any]]:
 
 def start_engine(server: PromptServer) -> Any:
     """Queue, executor and the engine's thread; gives the queue."""
+    from app.durable_queue import QueueChoices, open_queue
     from app.engine import Engine
     from comfy.interruption import interrupt_current_processing
     from comfy.memory import residency
@@ -101,7 +102,6 @@ def start_engine(server: PromptServer) -> Any:
     from comfy_api.replacements import REPLACEMENTS
     from comfy_execution.executor import PromptExecutor
     from comfy_execution.progress import ProgressHook
-    from comfy_execution.queue import PromptQueue
     from comfy_execution.registry import install
     from comfy_execution.validation import validate_prompt
     from comfy_execution.worker import WorkerHooks, run_worker
@@ -109,7 +109,11 @@ def start_engine(server: PromptServer) -> Any:
     from comfy_extras.catalogue import EXTENSION_WEB_DIRS, REGISTRY
 
     install(REGISTRY)
-    queue = PromptQueue(server)
+    queue, server.number = open_queue(
+        server,
+        folder_paths.get_user_directory(),
+        QueueChoices(in_memory=args.queue_memory, resume=args.queue_resume, history_size=args.history_size),
+    )
     cache_type, cache_arguments = cache_choice()
     executor = PromptExecutor(server, cache_type, cache_arguments, registry=REGISTRY)
     set_progress_bar_global_hook(ProgressHook(server))

@@ -113,6 +113,10 @@ class SqliteQueueStore:
             history=[(prompt_id, json.loads(entry)) for prompt_id, entry in history],
         )
 
+    def put_back(self) -> None:
+        """Prompts that were running wait again."""
+        self._write(("UPDATE prompts SET is_running = 0", ()))
+
     # -- what the queue tells --------------------------------------------------------------------------------
 
     def added(self, item: Item) -> None:
@@ -193,25 +197,3 @@ def _prepare_tables(db: sqlite3.Connection, path: str) -> None:
 def _text(value: Any) -> str:
     """JSON of an item or entry. Values of foreign nodes that JSON does not know become their text."""
     return json.dumps(value, default=str, separators=(",", ":"))
-
-
-def interrupted_entry(item: Item, timestamp_ms: int) -> Entry:
-    """The history entry of a prompt that was running when the process died."""
-    message = {
-        "prompt_id": item[1],
-        "node_id": None,
-        "node_type": None,
-        "executed": [],
-        "timestamp": timestamp_ms,
-        "reason": "the server stopped while this prompt was running; it was not run again",
-    }
-    return {
-        "prompt": list(item[:5]),
-        "outputs": {},
-        "status": {
-            "status_str": "error",
-            "completed": False,
-            "messages": [["execution_interrupted", message]],
-        },
-        "meta": {},
-    }

@@ -89,6 +89,7 @@ _VALUES: dict[str, dict[str, Any]] = {
     "--database-url": {},
     "--date-output-format": {"default": "%Y-%m-%d"},
     "--feature-flag": {"action": "append", "default": [], "metavar": "KEY[=VALUE]"},
+    "--history-size": {"type": int, "default": 10000, "help": "finished prompts kept"},
     "--initial-model": {"metavar": "NAME", "help": "checkpoint that answers the generation endpoints"},
 }
 
@@ -108,7 +109,7 @@ _SWITCHES = """
 --disable-async-offload --disable-dynamic-vram --enable-dynamic-vram --fast-disk --disable-fast-disk
 --disable-cuda-graphs --disable-comfy-compiler --assert-graph-breaks --debug-hang --disable-pinned-memory
 --disable-partner-nodes --offline --disable-assets --enable-assets --enable-asset-hashing
---list-feature-flags --queue-memory
+--list-feature-flags --queue-memory --queue-resume
 """.split()
 
 _EXCLUSIVE = (
