@@ -7,18 +7,19 @@ the class as `comfy.model_base.BaseModel`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from comfy.latents.formats import LatentFormat
 from comfy.patching.wrappers import WrapperExecutor, WrappersMP, get_all_wrappers
-from comfy.sampling.conds import CondCrossAttn, CondRegular
+from comfy.sampling.conds import CondCrossAttn, CondNoiseShape, CondRegular
 from comfy.sampling.parameterization import ModelSampling, SamplingSettings, make_model_sampling
+from comfy.weights.assign import assign_weights, strip_prefix
 
 ACTIVATION_BYTES_PER_POSITION = 64 * 1024
 """What one latent position costs in activations of a UNet of SD1's width in float32; measured at 64x64 on the CPU."""
@@ -49,7 +50,9 @@ class ModelConfig:
     """What a family says about one checkpoint; packs read `unet_config`, `latent_format`, `sampling_settings`.
 
     `family` is the family's name ("sd1"), `unet_config` the network's numbers as plain data,
-    `supported_inference_dtypes` the formats it may compute in, best first.
+    `supported_inference_dtypes` the formats it may compute in, best first. The prefixes stand in front of the parts'
+    names in a checkpoint (`text_prefixes` by text encoder), `file_metadata` is what a file must say of the numbers
+    that shapes do not tell.
     """
 
     family: str
@@ -59,6 +62,10 @@ class ModelConfig:
     schedule: SamplingSettings = field(default_factory=SamplingSettings)
     memory_usage_factor: float = 1.0
     supported_inference_dtypes: tuple[torch.dtype, ...] = (torch.float16, torch.bfloat16, torch.float32)
+    diffusion_prefix: str = "model.diffusion_model."
+    vae_prefix: str = "first_stage_model."
+    text_prefixes: dict[str, str] = field(default_factory=dict)
+    file_metadata: dict[str, str] = field(default_factory=dict)
 
     @property
     def sampling_settings(self) -> dict[str, Any]:
@@ -127,7 +134,7 @@ class DiffusionModel(nn.Module):
         network_input = self.model_sampling.calculate_input(t, x)
         if c_concat is not None:
             network_input = torch.cat((network_input, c_concat.to(network_input)), dim=1)
-        timestep = self.model_sampling.timestep(t).float()
+        timestep = self.process_timestep(self.model_sampling.timestep(t).float(), x=x, **kwargs)
         extra = {key: _cast(value, dtype) for key, value in kwargs.items()}
         executor = WrapperExecutor.new_class_executor(
             self.diffusion_model,
@@ -144,6 +151,14 @@ class DiffusionModel(nn.Module):
         )
         return self.model_sampling.calculate_denoised(t, output.float(), x)
 
+    def process_timestep(self, timestep: Tensor, **kwargs: Any) -> Tensor:
+        """The network's time input (B,), or what a family makes of it."""
+        return timestep
+
+    def concat_cond(self, **kwargs: Any) -> Tensor | None:
+        """Channels behind the latent's, of families that have such."""
+        return None
+
     def encode_adm(self, **kwargs: Any) -> Tensor | None:
         """The vector condition (B,adm_channels) of families that have one."""
         return None
@@ -154,6 +169,9 @@ class DiffusionModel(nn.Module):
         Read from kwargs: `cross_attn` (the text, (1,S,W)).
         """
         conds: dict[str, Any] = {}
+        channels = self.concat_cond(**kwargs)
+        if channels is not None:
+            conds["c_concat"] = CondNoiseShape(channels)
         vector = self.encode_adm(**kwargs)
         if vector is not None:
             conds["y"] = CondRegular(vector)
@@ -161,6 +179,29 @@ class DiffusionModel(nn.Module):
         if text is not None:
             conds["c_crossattn"] = CondCrossAttn(text)
         return conds
+
+    def load_model_weights(self, sd: Mapping[str, Tensor], unet_prefix: str = "") -> Self:
+        """Replaces the network's weights by those below a prefix. Raises: WeightsShapeError."""
+        device, dtype = self.device, self.get_dtype()
+        assign_weights(self.diffusion_model, strip_prefix(sd, unet_prefix), prefix=unet_prefix, dtype=dtype)
+        self.diffusion_model.to(device)
+        return self
+
+    def state_dict_for_saving(
+        self,
+        clip_state_dict: Mapping[str, Tensor] | None = None,
+        vae_state_dict: Mapping[str, Tensor] | None = None,
+        clip_vision_state_dict: Mapping[str, Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """The weights of a whole checkpoint, under its names. An image encoder has no place in these families."""
+        config = self.model_config
+        saved = {
+            config.diffusion_prefix + key: value for key, value in self.diffusion_model.state_dict().items()
+        }
+        saved |= {config.vae_prefix + key: value for key, value in (vae_state_dict or {}).items()}
+        for ours, theirs in config.text_prefixes.items():
+            saved |= {theirs + key: value for key, value in strip_prefix(clip_state_dict or {}, ours).items()}
+        return saved
 
     def process_latent_in(self, latent: Tensor) -> Tensor:
         """From the scale of the VAE to the network's."""

@@ -93,6 +93,13 @@ def get_attribute(target: Any, name: str) -> Any:
     return target
 
 
+def get_key_weight(model: nn.Module, key: str) -> tuple[Tensor, Any, Any]:
+    """A weight, and its layer's `set_<name>` and `convert_<name>` functions where it has such (quantised layers do)."""
+    path, _, name = key.rpartition(".")
+    layer = get_attribute(model, path) if path else model
+    return getattr(layer, name), getattr(layer, f"set_{name}", None), getattr(layer, f"convert_{name}", None)
+
+
 def set_attribute(target: Any, name: str, value: Any) -> Any:
     """Sets an attribute by dotted name and gives the old value.
 

@@ -21,6 +21,11 @@ def copy_options(value: Any) -> Any:
     return value
 
 
+def create_model_options_clone(orig_model_options: ModelOptions) -> ModelOptions:
+    """A patcher's options for another one to change."""
+    return copy_options(orig_model_options)
+
+
 def set_model_options_patch_replace(
     model_options: ModelOptions,
     patch: Hook,

@@ -19,7 +19,7 @@ from comfy.patching import applied
 from comfy.patching.hook_setters import HookSetters
 from comfy.patching.options import ModelOptions, copy_options
 from comfy.patching.registries import KeyedTables
-from comfy.patching.weights import Patch
+from comfy.patching.weights import Patch, calculate_weight
 from comfy.patching.wrappers import CallbacksMP
 
 PatchTable = dict[str, list[tuple[Any, ...]]]
@@ -51,6 +51,7 @@ class ModelPatcher(HookSetters, KeyedTables):
         self.parent: ModelPatcher | None = None
         self.patches_uuid = uuid.uuid4()
         self.is_clip = False
+        self.is_injected = False
 
     # Copies and identity
 
@@ -220,6 +221,26 @@ class ModelPatcher(HookSetters, KeyedTables):
             parameter = applied.get_attribute(self.model, key)
             parameter.data = parameter.data.to(device_to)
 
+    def partially_load(
+        self, device_to: torch.device | str, extra_memory: float = 0, force_patch_weights: bool = False
+    ) -> int:
+        """Loads the model, always whole; gives the bytes that came to the device."""
+        before = self.loaded_size()
+        self.patch_model(device_to, force_patch_weights=force_patch_weights)
+        return self.loaded_size() - before
+
+    def partially_unload(self, device_to: torch.device | str, memory_to_free: float = 0) -> int:
+        """Moves the model away, always whole, with its changes taken off; gives the bytes that left the device."""
+        before = self.loaded_size()
+        self.unpatch_model(device_to)
+        return before - self.loaded_size()
+
+    def calculate_weight(
+        self, patches: Any, weight: Tensor, key: str, intermediate_dtype: torch.dtype = torch.float32
+    ) -> Tensor:
+        """The value of a weight under patches; `weight` may be changed in place."""
+        return calculate_weight(patches, weight, key, intermediate_dtype)
+
     def detach(self, unpatch_all: bool = True) -> Any:
         """Takes the changes off and moves the model to the offload device; gives the model."""
         self.model_patches_to(self.offload_device)
@@ -264,12 +285,18 @@ class ModelPatcher(HookSetters, KeyedTables):
             callback(self)
 
     def inject_model(self) -> None:
-        """Runs all registered injections."""
+        """Runs all registered injections, unless they are in already."""
+        if self.is_injected:
+            return
+        self.is_injected = bool(self.injections)
         for injection in (item for items in self.injections.values() for item in items):
             injection.inject(self)
 
     def eject_model(self) -> None:
         """Undoes all registered injections, last first."""
+        if not self.is_injected:
+            return
+        self.is_injected = False
         for injection in reversed([item for items in self.injections.values() for item in items]):
             injection.eject(self)
 
@@ -281,6 +308,10 @@ class ModelPatcher(HookSetters, KeyedTables):
             yield
         finally:
             self.eject_model()
+
+    def use_ejected(self, skip_and_inject_on_exit_only: bool = False) -> AutoPatcherEjector:
+        """A context without injections; see `AutoPatcherEjector`."""
+        return AutoPatcherEjector(self, skip_and_inject_on_exit_only)
 
     def _state(self, load_weights: bool) -> object:
         """What identifies the applied state: equal states need no work."""
@@ -296,6 +327,26 @@ class ModelPatcher(HookSetters, KeyedTables):
         wrapper = self.model_options.get("model_function_wrapper")
         if wrapper is not None:
             yield wrapper
+
+
+class AutoPatcherEjector:
+    """Takes a patcher's injections out inside a `with` block and puts back what was in.
+
+    With `skip_and_inject_on_exit_only` nothing is taken out, and injections are put in at the end.
+    """
+
+    def __init__(self, model: ModelPatcher, skip_and_inject_on_exit_only: bool = False) -> None:
+        self.model, self.skip_and_inject_on_exit_only = model, skip_and_inject_on_exit_only
+        self.was_injected = False
+
+    def __enter__(self) -> None:
+        self.was_injected = self.model.is_injected and not self.skip_and_inject_on_exit_only
+        if self.was_injected:
+            self.model.eject_model()
+
+    def __exit__(self, *_: object) -> None:
+        if self.was_injected or self.skip_and_inject_on_exit_only:
+            self.model.inject_model()
 
 
 def _as_it_is(weight: Tensor, inplace: bool = False) -> Tensor:

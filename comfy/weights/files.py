@@ -76,8 +76,8 @@ def read_safetensors_header(
 
 
 def load_torch_file(
-    path: str | os.PathLike[str],
-    safe_load: bool = True,
+    ckpt: str | os.PathLike[str],
+    safe_load: bool = False,
     device: torch.device | str | None = None,
     return_metadata: bool = False,
 ) -> Any:
@@ -85,29 +85,29 @@ def load_torch_file(
 
     Tensors of safetensors files on the CPU are views of the mapped file (private, copied on write): they stay valid
     after the file is deleted, not after it is overwritten in place. Types are the file's, 8-bit floats included.
-    `safe_load` is accepted for the callers of old; loading is always safe.
+    `safe_load` is accepted and ignored: loading is always safe.
     Raises: WeightsFileError.
     """
     target = torch.device(device) if device is not None else torch.device("cpu")
-    suffix = Path(os.fspath(path)).suffix.lower()
+    suffix = Path(os.fspath(ckpt)).suffix.lower()
     if suffix in PICKLE_SUFFIXES:
-        tensors, metadata = _load_pickle(path, target), _NO_METADATA
+        tensors, metadata = _load_pickle(ckpt, target), _NO_METADATA
     else:
-        tensors, metadata = _load_safetensors(path, target)
+        tensors, metadata = _load_safetensors(ckpt, target)
     return (tensors, dict(metadata)) if return_metadata else tensors
 
 
 def save_torch_file(
-    state_dict: Mapping[str, Tensor], path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None
+    sd: Mapping[str, Tensor], ckpt: str | os.PathLike[str], metadata: Mapping[str, str] | None = None
 ) -> None:
     """Writes a safetensors file; tensors that share memory or are strided are copied first."""
-    tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in state_dict.items()}
+    tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in sd.items()}
     storages: set[int] = set()
     for key, tensor in tensors.items():
         if tensor.untyped_storage().data_ptr() in storages:
             tensors[key] = tensor.clone()
         storages.add(tensor.untyped_storage().data_ptr())
-    save_file(tensors, os.fspath(path), metadata=dict(metadata) if metadata else None)
+    save_file(tensors, os.fspath(ckpt), metadata=dict(metadata) if metadata else None)
 
 
 def _load_safetensors(path: str | os.PathLike[str], device: torch.device) -> tuple[StateDict, dict[str, str]]:

@@ -5,8 +5,10 @@ Packs replace `optimized_attention` as an attribute, so networks call it through
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
@@ -47,6 +49,50 @@ def attention_pytorch(
 def _split_heads(tensor: Tensor, heads: int) -> Tensor:
     b, t, width = tensor.shape
     return tensor.view(b, t, heads, width // heads).transpose(1, 2)
+
+
+def attention_sub_quad(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    heads: int,
+    mask: Tensor | None = None,
+    attn_precision: Any = None,
+    skip_reshape: bool = False,
+    skip_output_reshape: bool = False,
+    **kwargs: Any,
+) -> Tensor:
+    """`attention_pytorch`, whose kernel needs no more than linear memory, under the names packs call."""
+    return attention_pytorch(
+        query, key, value, heads, mask, attn_precision, skip_reshape, skip_output_reshape, **kwargs
+    )
+
+
+# Names of other ways to compute the same; the fused kernel stands for all of them.
+attention_basic = attention_pytorch
+attention_split = attention_pytorch
+
+_REGISTERED: dict[str, Callable[..., Tensor]] = {"pytorch": attention_pytorch}
+
+
+def register_attention_function(name: str, func: Callable[..., Tensor]) -> None:
+    """Makes an attention function known by name; a name that is taken stays as it is."""
+    _REGISTERED.setdefault(name, func)
+
+
+def get_attention_function(name: str, default: Any = ...) -> Any:
+    """A registered attention function, or "optimized" for the one networks call.
+
+    Raises: KeyError for an unknown name without a default.
+    """
+    if name == "optimized":
+        return optimized_attention
+    return _REGISTERED[name] if default is ... else _REGISTERED.get(name, default)
+
+
+def get_attn_precision(attn_precision: torch.dtype | None, current_dtype: torch.dtype) -> torch.dtype | None:
+    """The type in which logits are computed: as asked for; nothing is forced here."""
+    return attn_precision
 
 
 optimized_attention = attention_pytorch
