@@ -9,11 +9,14 @@ from comfy_extras.core import CORE_MODULES
 
 EXTRA_MODULES: tuple[str, ...] = (
     "comfy_extras.nodes_codec",
+    "comfy_extras.nodes_compositing",
     "comfy_extras.nodes_images",
     "comfy_extras.nodes_latent",
     "comfy_extras.nodes_mask",
     "comfy_extras.nodes_preview_any",
     "comfy_extras.nodes_primitive",
+    "comfy_extras.nodes_rebatch",
+    "comfy_extras.nodes_string",
 )
 """Node files whose own module name is what clients see as `python_module`."""
 
