@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from comfy.errors import TextError
+from comfy.memory import devices
 from comfy.text.clip.transformer import ClipTextTransformer, TextStates
 from comfy.text.tokens import ChunkLayout, Token
 
@@ -19,7 +20,7 @@ ROWS_AT_ONCE = 16
 """Chunks per pass: bounds the memory of long prompts, large enough that usual ones need one pass."""
 
 Encoded = tuple[Tensor, Tensor]
-"""Conditioning (1, T, W) and pooled vector (1, W), float32."""
+"""Conditioning (1, T, W) and pooled vector (1, W), float32, on the device where values wait between nodes."""
 
 
 class ClipTextEncoder(nn.Module):
@@ -81,7 +82,8 @@ class ClipTextEncoder(nn.Module):
         if is_weighted:
             hidden = _weigh(hidden[:-1], weights.to(hidden.device), hidden[-1:])
         pooled = (passes[0].projected if self.projected_pooled else passes[0].pooled)[:1].float()
-        return hidden.reshape(1, -1, hidden.shape[-1]), pooled
+        device = devices.intermediate_device()
+        return hidden.reshape(1, -1, hidden.shape[-1]).to(device), pooled.to(device)
 
     def encode_rows(self, rows: Sequence[Sequence[Token]]) -> TextStates:
         """One pass over rows of equal length, of ids and embedding rows mixed.
