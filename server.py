@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -22,18 +21,13 @@ import folder_paths
 from app.config import ServerConfig
 from app.context import Context
 from app.engine import Engine, PromptQueue
-from app.events.binary import (
-    encode_binary,
-    encode_json,
-    encode_preview,
-    encode_preview_with_metadata,
-    encode_text,
-)
+from app.events.binary import encode_binary, encode_text
+from app.events.frames import event_message
 from app.events.hub import EventHub
-from app.events.outbox import DROPPABLE_BINARY, DROPPABLE_JSON, Message
 from app.features import server_features
 from app.frontend import find_web_roots, force_content_types
 from app.intake import OnPrompt, PromptIntake
+from app.listening import host_port, listen, tls_context
 from app.logs import Entry, LogBuffer, terminal_size
 from app.middleware.origin import is_loopback as is_loopback
 from app.routes.application import add_all_routes, build_application
@@ -153,7 +147,7 @@ class PromptServer:
         """
         if not self.hub.wants(sid):
             return
-        message = _message(event, data)
+        message = event_message(event, data)
         try:
             self.loop.call_soon_threadsafe(self.hub.deliver, message, sid)
         except RuntimeError:
@@ -172,7 +166,7 @@ class PromptServer:
     async def send(self, event: int | str, data: Any, sid: str | None = None) -> None:
         """As `send_sync`, on the loop."""
         if self.hub.wants(sid):
-            self.hub.deliver(_message(event, data), sid)
+            self.hub.deliver(event_message(event, data), sid)
 
     async def send_json(self, event: str, data: Any, sid: str | None = None) -> None:
         """A JSON event."""
@@ -250,16 +244,13 @@ class PromptServer:
         """As `start`, for (address, port) pairs. Port 0 takes a free one, found in `port` afterwards."""
         self._runner = web.AppRunner(self.app, access_log=None)
         await self._runner.setup()
-        context = _tls_context(self.config)
+        context = tls_context(self.config)
         scheme = "https" if context else "http"
-        for index, (address, port) in enumerate(addresses):
-            site = web.TCPSite(self._runner, address, port, ssl_context=context)
-            await site.start()
-            bound = self._runner.addresses[-1]
-            if index == 0:
-                self.address, self.port = address, int(bound[1])
-            if verbose:
-                logger.info("To see the GUI go to: %s://%s", scheme, _host_port(address, int(bound[1])))
+        bound = await listen(self._runner, addresses, context)
+        self.address, self.port = bound[0]
+        if verbose:
+            for address, port in bound:
+                logger.info("To see the GUI go to: %s://%s", scheme, host_port(address, port))
         self.client_session = ClientSession()
         self._publisher = asyncio.create_task(self.publish_loop(), name="publish_loop")
         if call_on_start is not None:
@@ -276,28 +267,3 @@ class PromptServer:
             await self.client_session.close()
         if self._runner is not None:
             await self._runner.cleanup()
-
-
-def _message(event: int | str, data: Any) -> Message:
-    """One event as a frame. Raises: TypeError or ValueError for data that cannot be encoded."""
-    if event == BinaryEventTypes.UNENCODED_PREVIEW_IMAGE:
-        image_type, image, max_size = data
-        event, data = BinaryEventTypes.PREVIEW_IMAGE, encode_preview(image_type, image, max_size)
-    elif event == BinaryEventTypes.PREVIEW_IMAGE_WITH_METADATA and isinstance(data, tuple):
-        (image_type, image, max_size), metadata = data
-        data = encode_preview_with_metadata(image_type, image, max_size, metadata)
-    if isinstance(event, str):
-        return Message(encode_json(event, data), event, event in DROPPABLE_JSON)
-    return Message(encode_binary(event, data), f"binary {int(event)}", int(event) in DROPPABLE_BINARY)
-
-
-def _tls_context(config: ServerConfig) -> ssl.SSLContext | None:
-    if config.tls_certfile is None or config.tls_keyfile is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certfile=config.tls_certfile, keyfile=config.tls_keyfile)
-    return context
-
-
-def _host_port(address: str, port: int) -> str:
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from app.json_text import to_json
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -22,8 +24,8 @@ _FORMAT_CODES = {"JPEG": 1, "PNG": 2}
 
 
 def encode_json(event: str, data: Any) -> str:
-    """The text frame of a JSON event, Python's default spacing, non-ASCII escaped."""
-    return json.dumps({"type": event, "data": data})
+    """The text frame of a JSON event."""
+    return to_json({"type": event, "data": data})
 
 
 def encode_binary(event: int, data: bytes | bytearray | memoryview) -> bytes:

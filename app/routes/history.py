@@ -8,6 +8,7 @@ from aiohttp import web
 
 from app.bodies import query_int, read_json_object, string_list
 from app.context import context_of
+from app.json_text import to_json
 
 
 async def get_history(request: web.Request) -> web.Response:
@@ -17,13 +18,14 @@ async def get_history(request: web.Request) -> web.Response:
     queue = context_of(request).engine.queue
     assert offset is not None
     entries = queue.get_history(max_items=max_items, offset=offset, map_function=_as_it_is)
-    return web.json_response(entries)
+    return web.json_response(text=to_json(entries, keep_nan=True))
 
 
 async def get_history_entry(request: web.Request) -> web.Response:
     """The entry of one prompt as the only key; {} for an unknown or unfinished one."""
     queue = context_of(request).engine.queue
-    return web.json_response(queue.get_history(prompt_id=request.match_info["prompt_id"]))
+    entry = queue.get_history(prompt_id=request.match_info["prompt_id"], map_function=_as_it_is)
+    return web.json_response(text=to_json(entry, keep_nan=True))
 
 
 async def post_history(request: web.Request) -> web.Response:

@@ -11,6 +11,7 @@ from app import jobs
 from app.bodies import query_int, read_json_object
 from app.context import Context, context_of
 from app.errors import NotFoundError, RequestError
+from app.json_text import to_json
 
 
 async def get_jobs(request: web.Request) -> web.Response:
@@ -28,7 +29,8 @@ async def get_jobs(request: web.Request) -> web.Response:
         limit=limit,
         offset=offset,
     )
-    return web.json_response({"jobs": page, "pagination": jobs.pagination(offset, limit, total)})
+    body = {"jobs": page, "pagination": jobs.pagination(offset, limit, total)}
+    return web.json_response(text=to_json(body))
 
 
 async def get_job(request: web.Request) -> web.Response:
@@ -39,11 +41,11 @@ async def get_job(request: web.Request) -> web.Response:
     for items, status in ((running, jobs.IN_PROGRESS), (pending, jobs.PENDING)):
         for item in items:
             if item[1] == job_id:
-                return web.json_response(jobs.detail_of_item(item, status))
+                return web.json_response(text=to_json(jobs.detail_of_item(item, status)))
     entry = queue.get_history(prompt_id=job_id).get(job_id)
     if entry is None:
         raise NotFoundError("Job not found", field="job_id", plain=True)
-    return web.json_response(jobs.detail_of_history(entry))
+    return web.json_response(text=to_json(jobs.detail_of_history(entry)))
 
 
 async def cancel_job(request: web.Request) -> web.Response:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 from typing import Any
 
 from aiohttp import web
 
 import folder_paths
 from app.context import Context, context_of
+from app.json_text import to_json
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +21,7 @@ async def get_object_info(request: web.Request) -> web.Response:
     with folder_paths.cache_helper:
         for class_type in context.engine.class_types():
             _add(context, class_type, body)
-    return _answer(body)
+    return web.json_response(text=to_json(body))
 
 
 async def get_node_info(request: web.Request) -> web.Response:
@@ -32,7 +31,7 @@ async def get_node_info(request: web.Request) -> web.Response:
     body: dict[str, Any] = {}
     if class_type in set(context.engine.class_types()):
         _add(context, class_type, body)
-    return _answer(body)
+    return web.json_response(text=to_json(body))
 
 
 def _add(context: Context, class_type: str, body: dict[str, Any]) -> None:
@@ -40,25 +39,6 @@ def _add(context: Context, class_type: str, body: dict[str, Any]) -> None:
         body[class_type] = context.engine.node_info(class_type)
     except Exception:  # INPUT_TYPES and define_schema are code of packs
         logger.exception("node class %s has no usable description and is left out", class_type)
-
-
-def _answer(body: dict[str, Any]) -> web.Response:
-    """JSON that a browser can read: a bare NaN or Infinity of a pack would stop the page from loading."""
-    try:
-        text = json.dumps(body, allow_nan=False)
-    except ValueError:
-        text = json.dumps(_finite(body))
-    return web.json_response(text=text)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 ROUTES = (

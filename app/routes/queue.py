@@ -11,6 +11,7 @@ from app.bodies import read_json_object, string_list
 from app.context import context_of
 from app.engine import QueueItem
 from app.errors import RequestError
+from app.json_text import to_json
 
 _SHOWN = 5
 """Elements of an item that clients see; a sixth holds secrets."""
@@ -23,7 +24,7 @@ async def get_queue(request: web.Request) -> web.Response:
         "queue_running": [item[:_SHOWN] for item in running],
         "queue_pending": [item[:_SHOWN] for item in pending],
     }
-    return web.json_response(body)
+    return web.json_response(text=to_json(body, keep_nan=True))
 
 
 async def post_queue(request: web.Request) -> web.Response:

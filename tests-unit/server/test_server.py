@@ -71,12 +71,14 @@ async def test_the_awaitable_forms_send_too(served: Any) -> None:
     assert served.server.encode_bytes(1, b"z") == b"\0\0\0\1z"
 
 
-async def test_data_that_is_no_json_raises_at_the_caller(served: Any) -> None:
+async def test_values_that_json_does_not_know_become_text_and_binary_needs_bytes(served: Any) -> None:
     async with await served.connect("a") as socket_:
         await socket_.receive_json()
-        with pytest.raises(TypeError):
-            served.server.send_sync("x", {"value": object()})
-        served.server.messages.put_nowait(("x", object(), None))
+        served.server.send_sync("x", {"path": Path("a"), "nan": float("nan")})
+        assert (await socket_.receive_json())["data"] == {"path": "a", "nan": None}
+        with pytest.raises(TypeError, match="bytes"):
+            served.server.send_sync(3, "text")
+        served.server.messages.put_nowait((3, "text", None))
         served.server.messages.put_nowait(("end", {}, None))
         assert (await socket_.receive_json())["type"] == "end"
 
