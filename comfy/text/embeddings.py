@@ -1,12 +1,13 @@
 """Textual inversion: `embedding:name` in a prompt stands for learned token vectors out of a file.
 
-Files are looked for in the given folders only; a name that leads outside of them names nothing. Pickled
+Files are looked for below the given folders only. Pickled
 files are read through torch's weights-only loader (`comfy.weights.files`), so no code in them runs.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -41,15 +42,18 @@ def split_references(text: str) -> Iterator[tuple[str, str | None]]:
 
 
 def find_embedding(name: str, directories: Sequence[str | Path]) -> Path | None:
-    """The first file of that name, with or without a known ending, that lies inside one of the folders."""
+    """The first file of that name, with or without a known ending, below one of the folders.
+
+    A name that leads out of the folder names nothing; links that the owner put inside are followed.
+    """
     if not name or "\0" in name:
         return None
     for directory in directories:
-        root = Path(directory).resolve()
+        root = os.path.abspath(directory)
         for suffix in EMBEDDING_SUFFIXES:
-            candidate = (root / (name + suffix)).resolve()
-            if candidate.is_relative_to(root) and candidate.is_file():
-                return candidate
+            candidate = os.path.normpath(os.path.join(root, name + suffix))
+            if candidate.startswith(root + os.sep) and os.path.isfile(candidate):
+                return Path(candidate)
     return None
 
 

@@ -48,12 +48,12 @@ def test_a_name_that_leads_out_of_the_folder_names_nothing(tmp_path, name):
     assert find_embedding(name, [inside]) is None
 
 
-def test_a_link_that_leads_out_of_the_folder_names_nothing(tmp_path):
+def test_a_link_that_the_owner_put_into_the_folder_is_followed(tmp_path):
     inside = tmp_path / "embeddings"
     inside.mkdir()
-    save_file({"emb_params": ROWS}, tmp_path / "outside.safetensors")
-    (inside / "link.safetensors").symlink_to(tmp_path / "outside.safetensors")
-    assert find_embedding("link", [inside]) is None
+    save_file({"emb_params": ROWS}, tmp_path / "other_disk.safetensors")
+    (inside / "style.safetensors").symlink_to(tmp_path / "other_disk.safetensors")
+    assert torch.equal(load_embedding("style", [inside], width=3), ROWS)
 
 
 @pytest.mark.parametrize(
