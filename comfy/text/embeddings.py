@@ -1,7 +1,7 @@
 """Textual inversion: `embedding:name` in a prompt stands for learned token vectors out of a file.
 
-Files are looked for below the given folders only. Pickled
-files are read through torch's weights-only loader (`comfy.weights.files`), so no code in them runs.
+Files are looked for below the given folders only. Pickled files are read through torch's weights-only loader
+(`comfy.weights.files`), so no code in them runs.
 """
 
 from __future__ import annotations
