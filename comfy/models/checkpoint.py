@@ -12,7 +12,7 @@ from torch import Tensor
 
 from comfy.errors import UnknownModelError, WeightsError
 from comfy.memory import devices, dtypes
-from comfy.models.families import detect_family, diffusion_prefix
+from comfy.models.families import FAMILIES, detect_family, diffusion_prefix
 from comfy.patching.patcher import ModelPatcher
 from comfy.text.encoder import CLIP
 from comfy.vae.autoencoder import VAE
@@ -94,6 +94,29 @@ def load_diffusion_model(path: str | os.PathLike[str]) -> ModelPatcher:
     if model is None:
         raise UnknownModelError("the file holds no diffusion network", path=os.fspath(path))
     return model
+
+
+def load_text_encoder(
+    path: str | os.PathLike[str], *, embedding_directories: Sequence[str | Path] = ()
+) -> CLIP:
+    """Reads a stand-alone text encoder file (CLIP-L), or takes the encoder out of a checkpoint.
+
+    Raises: WeightsFileError, UnknownModelError, WeightsShapeError with `path` and the key at fault.
+    """
+    try:
+        state_dict, metadata = load_torch_file(path, return_metadata=True)
+        for family in FAMILIES:
+            clip = family.build_clip(state_dict, metadata, embedding_directories)
+            if clip is not None:
+                return clip
+        raise UnknownModelError(
+            "the file holds no text encoder known here",
+            key=min(state_dict, default=""),
+            expected="CLIP-L with keys like text_model.embeddings.token_embedding.weight",
+            found=f"{len(state_dict)} keys",
+        )
+    except WeightsError as error:
+        raise _with_path(error, path) from error
 
 
 def load_vae(path: str | os.PathLike[str]) -> VAE:

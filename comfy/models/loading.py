@@ -7,18 +7,45 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from comfy.errors import UnknownModelError
 from comfy.models import checkpoint
 from comfy.models.checkpoint import Checkpoint
 from comfy.patching.options import copy_options
 from comfy.patching.patcher import ModelPatcher
 from comfy.text.encoder import CLIP
 from comfy.vae.autoencoder import VAE
+
+
+class CLIPType(Enum):
+    """What a text encoder file shall be used for. Names and values are known to packs."""
+
+    STABLE_DIFFUSION = 1
+    STABLE_CASCADE = 2
+    SD3 = 3
+    STABLE_AUDIO = 4
+    HUNYUAN_DIT = 5
+    FLUX = 6
+    MOCHI = 7
+    LTXV = 8
+    HUNYUAN_VIDEO = 9
+    PIXART = 10
+    COSMOS = 11
+    LUMINA2 = 12
+    WAN = 13
+    HIDREAM = 14
+    CHROMA = 15
+    ACE = 16
+    OMNIGEN2 = 17
+    QWEN_IMAGE = 18
+    HUNYUAN_IMAGE = 19
+
 
 Loaded = tuple[ModelPatcher | None, CLIP | None, VAE | None, None]
 Directories = str | Path | Sequence[str | Path] | None
@@ -84,6 +111,28 @@ def load_diffusion_model_state_dict(
     """The model of tensors that are already read."""
     loaded = checkpoint.load_state_dict(sd, output_clip=False, output_vae=False)
     return None if loaded.model is None else _with_options(loaded.model, model_options)
+
+
+def load_clip(
+    ckpt_paths: Sequence[str | os.PathLike[str]],
+    embedding_directory: Directories = None,
+    clip_type: CLIPType = CLIPType.STABLE_DIFFUSION,
+    model_options: Mapping[str, Any] = {},
+) -> CLIP:
+    """The text encoder of stand-alone files; today CLIP-L in one file, for Stable Diffusion.
+
+    Raises: UnknownModelError for another kind or number of files; WeightsError for a file that does not fit.
+    """
+    if clip_type is not CLIPType.STABLE_DIFFUSION or len(ckpt_paths) != 1:
+        raise UnknownModelError(
+            "no text encoder of this kind is known here",
+            path=", ".join(os.fspath(path) for path in ckpt_paths),
+            expected=f"one file for {CLIPType.STABLE_DIFFUSION.name}",
+            found=f"{len(ckpt_paths)} for {clip_type.name}",
+        )
+    return checkpoint.load_text_encoder(
+        ckpt_paths[0], embedding_directories=_directories(embedding_directory)
+    )
 
 
 def load_unet(unet_path: str | os.PathLike[str], dtype: torch.dtype | None = None) -> ModelPatcher:

@@ -9,7 +9,7 @@ from torch.nn import functional
 from comfy.errors import WeightsShapeError
 from comfy.models.layers import bare
 from comfy.vae.kl.blocks import NORM_EPS, Downsample, Level, Middle, ResnetBlock, Upsample
-from comfy.vae.kl.config import KlConfig
+from comfy.vae.kl.config import GROUPS_KEY, KlConfig
 
 
 class Encoder(nn.Module):
@@ -87,6 +87,11 @@ class AutoencoderKL(nn.Module):
             bare.Conv2d(2 * z, 2 * z, 1) if config.has_quant and config.has_encoder else nn.Identity()
         )
         self.post_quant_conv: nn.Module = bare.Conv2d(z, z, 1) if config.has_quant else nn.Identity()
+
+    @property
+    def file_metadata(self) -> dict[str, str]:
+        """What a file must say of the numbers that shapes do not tell."""
+        return {GROUPS_KEY: ",".join(map(str, self.config.groups))}
 
     def moments(self, pixels: Tensor) -> Tensor:
         """Mean and log variance of the posterior. Shape: (B,3,H,W) in -1..1 to (B,2*z_channels,H/f,W/f).
