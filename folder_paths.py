@@ -32,6 +32,9 @@ user_directory: str = os.path.join(base_path, "user")
 extension_mimetypes_cache: dict[str, str] = {"webp": "image", "fbx": "model"}
 filename_list_cache: dict[str, tuple[list[str], dict[str, float], float]] = {}
 
+MAX_PATH_CHARS = 3000
+"""Longest relative path; file systems refuse 4096 bytes with the root in front."""
+
 _LEGACY_NAMES = {"unet": "diffusion_models", "clip": "text_encoders"}
 
 # type -> (folders below models/, extensions; None = the model file extensions). The order is what /models
@@ -184,8 +187,8 @@ def get_directory_by_type(type_name: str) -> str | None:
 def jailed_path(root: str | os.PathLike[str], relative: str) -> Path:
     """The real path of `relative` below `root`, which may not exist yet.
 
-    Raises: PathEscapeError when it is absolute, holds a NUL or a drive, or leaves `root` once every `..` and
-    symbolic link is resolved.
+    Raises: PathEscapeError when it is absolute, holds a NUL or a drive, has a part too long for a file name, or
+    leaves `root` once every `..` and symbolic link is resolved.
     """
     base = os.path.realpath(root)
     if "\x00" in relative:
@@ -193,6 +196,8 @@ def jailed_path(root: str | os.PathLike[str], relative: str) -> Path:
     forward = relative.replace("\\", "/")
     if forward.startswith("/") or re.match(r"^[A-Za-z]:", forward):
         raise PathEscapeError(relative, base, "is an absolute path")
+    if len(forward) > MAX_PATH_CHARS or any(len(os.fsencode(part)) > 255 for part in forward.split("/")):
+        raise PathEscapeError(relative[:80], base, "is longer than a file system takes")
     try:
         target = os.path.realpath(os.path.join(base, forward))
         inside = os.path.commonpath((base, target)) == base

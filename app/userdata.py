@@ -30,8 +30,6 @@ def user_file(root: Path, name: str, field: str = "file") -> Path:
     path = jailed_path(root, name)
     if not name.strip("/ ") or path == Path(os.path.realpath(root)):
         raise RequestError("invalid_path", "must name a file below the user's folder", field=field)
-    if any(len(os.fsencode(part)) > 255 for part in path.parts):
-        raise RequestError("invalid_path", "holds a name longer than 255 bytes", field=field)
     return path
 
 

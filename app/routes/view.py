@@ -49,10 +49,9 @@ def _wanted_file(request: web.Request) -> Path:
             raise RequestError(
                 "unknown_type", f"must be output, input or temp, got {type_[:40]!r}", field="type"
             )
+    relative = os.path.join(request.query.get("subfolder", ""), os.path.basename(name))
     try:
-        folder = folder_paths.jailed_path(root, request.query.get("subfolder", ""))
-        path = folder_paths.jailed_path(root, os.path.join(folder, os.path.basename(name)).removeprefix(
-            os.path.realpath(root)).lstrip("/\\"))  # fmt: skip
+        path = folder_paths.jailed_path(root, relative)
     except folder_paths.PathEscapeError as error:
         raise RequestError("path_refused", error.reason, field="subfolder", status=403) from error
     if not path.is_file():
