@@ -79,6 +79,10 @@ def _home_of(door: str, name: str) -> tuple[ModuleType, str] | None:
     return None
 
 
+# (door, name) -> what the home had when the door was opened; taking an assignment back restores it.
+_originals: dict[tuple[str, str], Any] = {}
+
+
 class _Door(ModuleType):
     """A module whose listed names live elsewhere."""
 
@@ -95,11 +99,20 @@ class _Door(ModuleType):
         else:
             setattr(*home, value)
 
+    def __delattr__(self, name: str) -> None:
+        home = _home_of(self.__name__, name)
+        if home is None:
+            super().__delattr__(name)
+        elif (self.__name__, name) in _originals:
+            setattr(*home, _originals[self.__name__, name])
+        else:
+            delattr(*home)
+
 
 def open_door(door: str) -> None:
     """Makes the listed names of a door module, which has imported its homes, live in their homes only."""
     module = sys.modules[door]
     for name in list(vars(module)):
         if _home_of(door, name) is not None:
-            delattr(module, name)
+            _originals[door, name] = module.__dict__.pop(name)
     module.__class__ = _Door
