@@ -99,6 +99,7 @@ def start_engine(server: PromptServer) -> Any:
     from comfy.memory import residency
     from comfy.memory.facts import device_facts
     from comfy.progress import set_progress_bar_global_hook
+    from comfy.sampling import previews
     from comfy_api.replacements import REPLACEMENTS
     from comfy_execution.executor import PromptExecutor
     from comfy_execution.progress import ProgressHook
@@ -133,7 +134,10 @@ def start_engine(server: PromptServer) -> Any:
             web_directories=EXTENSION_WEB_DIRS,
         )
     )
-    hooks = WorkerHooks(unload_models=residency.unload_all_models)
+    hooks = WorkerHooks(
+        unload_models=residency.unload_all_models,
+        before_prompt=lambda extra_data: previews.set_preview_method(extra_data.get("preview_method")),
+    )
     threading.Thread(
         target=run_worker, args=(queue, executor, server, hooks), name="engine", daemon=True
     ).start()

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from comfy_execution.executor import PromptExecutor
@@ -24,16 +25,22 @@ def _nothing() -> None:
     """What a hook does that nobody set."""
 
 
+def _nothing_before(extra_data: Mapping[str, Any]) -> None:
+    """What `before_prompt` does when nobody set it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerHooks:
     """What the worker asks of the rest of the program, in its own thread.
 
     `unload_models` moves all models off the device; `free_memory` is called after that when the user asked to free
-    everything (the engine's own results are dropped by the worker); `after_prompt` follows every prompt.
+    everything (the engine's own results are dropped by the worker); `before_prompt` gets the extra data of each prompt
+    (`preview_method` among it) and `after_prompt` follows it.
     """
 
     unload_models: Callable[[], None] = _nothing
     free_memory: Callable[[], None] = _nothing
+    before_prompt: Callable[[Mapping[str, Any]], None] = _nothing_before
     after_prompt: Callable[[], None] = _nothing
 
 
@@ -46,6 +53,8 @@ def run_worker(
         while not queue.is_closed:
             taken = queue.get()
             if taken is not None:
+                extra_data: Mapping[str, Any] = taken[0][3]
+                _guarded("before_prompt", partial(hooks.before_prompt, extra_data))
                 run_item(queue, executor, server, *taken)
                 _guarded("after_prompt", hooks.after_prompt)
             serve_flags(queue.get_flags(), executor, hooks)

@@ -84,3 +84,20 @@ def test_a_hook_that_raises_does_not_end_the_worker() -> None:
         "status",
         "executing",
     ]
+
+
+def test_each_prompt_is_announced_with_its_extra_data_before_it_runs() -> None:
+    sink = RecordingSink("c")
+    queue = PromptQueue(sink)
+    sink.prompt_queue = queue
+    announced: list[Any] = []
+
+    def before(extra_data: Any) -> None:
+        announced.append((extra_data.get("preview_method"), sink.last_prompt_id))
+        if len(announced) == 2:
+            queue.close()
+
+    queue.put((0, "a", {}, {"preview_method": "latent2rgb"}, []))
+    queue.put((1, "b", {}, {}, []))
+    run_worker(queue, executor(sink), sink, WorkerHooks(before_prompt=before))
+    assert announced == [("latent2rgb", None), (None, "a")]
