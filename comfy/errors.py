@@ -5,6 +5,7 @@ ComfyError
 |   +-- WeightsFileError          the file itself: unreadable, truncated, wrong kind
 |   +-- UnknownModelError         its keys belong to no family known here
 |   +-- WeightsShapeError         keys are known, numbers do not fit together
++-- LatentError(ValueError)       pixels or a latent of a shape that a VAE cannot take
 +-- SamplingError(ValueError)     a sampler, scheduler or its numbers
 +-- ConditionError(ValueError)    a conditioning that cannot be applied to this model or latent
 +-- TextError(ValueError)         a prompt or embedding that cannot be encoded
@@ -45,6 +46,17 @@ class UnknownModelError(WeightsError):
 
 class WeightsShapeError(WeightsError):
     """The keys are known, but shapes or metadata numbers do not fit together."""
+
+
+class LatentError(ComfyError, ValueError):
+    """Pixels or a latent have a shape that a VAE cannot take.
+
+    Fields: `expected` and `found` (texts).
+    """
+
+    def __init__(self, message: str, *, expected: str, found: str) -> None:
+        self.message, self.expected, self.found = message, expected, found
+        super().__init__(f"{message}; found {found}, expected {expected}")
 
 
 class SamplingError(ComfyError, ValueError):

@@ -7,13 +7,13 @@ The networks are in the packages by family; tiles are cut in `comfy.vae.tiled`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from comfy.errors import UnknownModelError
+from comfy.errors import LatentError
 from comfy.memory import devices, residency
 from comfy.patching.patcher import ModelPatcher
 from comfy.vae import tiled
@@ -96,35 +96,28 @@ class VAE:
     def decode(self, samples_in: Tensor, vae_options: Mapping[str, Any] = {}) -> Tensor:
         """Pixels (B,H,W,C) float32 in 0..1 of latents (B,c,h,w); in tiles when the whole does not fit into memory.
 
-        Raises: UnknownModelError when the latents have another number of channels.
+        Raises: LatentError when the latents have another number of axes or channels.
         """
         self._check_latent(samples_in)
-        try:
-            pieces = [
-                self.process_output(self.decode_raw(piece)).to(self.output_device)
-                for piece in samples_in.split(self._load(self.memory_used_decode, samples_in))
-            ]
-            pixels = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
-        except torch.OutOfMemoryError:
-            logger.warning("not enough memory to decode %s at once, going on in tiles", [*samples_in.shape])
-            devices.soft_empty_cache()
-            pixels = self.decode_tiled_(samples_in)
-        return pixels.movedim(1, -1)
+        return self._whole_or_tiled(
+            samples_in,
+            lambda piece: self.process_output(self.decode_raw(piece)),
+            self.decode_tiled_,
+            self.memory_used_decode,
+        ).movedim(1, -1)
 
     @torch.no_grad()
     def encode(self, pixel_samples: Tensor) -> Tensor:
-        """Latents (B,c,h,w) of pixels (B,H,W,C) in 0..1: the posterior's mean; sizes are cut to whole latents."""
-        pixels = self.vae_encode_crop_pixels(pixel_samples).movedim(-1, 1)
-        try:
-            pieces = [
-                self.encode_raw(self.process_input(piece)).to(self.output_device)
-                for piece in pixels.split(self._load(self.memory_used_encode, pixels))
-            ]
-            return torch.cat(pieces)
-        except torch.OutOfMemoryError:
-            logger.warning("not enough memory to encode %s at once, going on in tiles", [*pixels.shape])
-            devices.soft_empty_cache()
-            return self.encode_tiled_(pixels)
+        """Latents (B,c,h,w) of pixels (B,H,W,C) in 0..1: the posterior's mean; sizes are cut to whole latents.
+
+        Raises: LatentError for pictures that are smaller than one latent or have too few channels.
+        """
+        return self._whole_or_tiled(
+            self.vae_encode_crop_pixels(pixel_samples).movedim(-1, 1),
+            lambda piece: self.encode_raw(self.process_input(piece)),
+            self.encode_tiled_,
+            self.memory_used_encode,
+        )
 
     @torch.no_grad()
     def decode_tiled(
@@ -196,7 +189,17 @@ class VAE:
         return self.first_stage_model.encode(pixels.to(self.device, self.vae_dtype)).float()
 
     def vae_encode_crop_pixels(self, pixels: Tensor) -> Tensor:
-        """The middle of pixels (B,H,W,C) whose sides are whole latents, and as many channels as the network reads."""
+        """The middle of pixels (B,H,W,C) whose sides are whole latents, and as many channels as the network reads.
+
+        Raises: LatentError where nothing is left.
+        """
+        least = self.downscale_ratio
+        if pixels.dim() != 4 or min(pixels.shape[1:3]) < least or pixels.shape[3] < self.output_channels:
+            raise LatentError(
+                "the pictures cannot be encoded by this VAE",
+                expected=f"(B,H,W,C) of at least {least}x{least} pixels and {self.output_channels} channels",
+                found=str([*pixels.shape]),
+            )
         for axis in (1, 2):
             size = pixels.shape[axis] // self.downscale_ratio * self.downscale_ratio
             pixels = pixels.narrow(axis, (pixels.shape[axis] - size) // 2, size)
@@ -206,17 +209,38 @@ class VAE:
         """The network's weights by name."""
         return dict(self.first_stage_model.state_dict())
 
-    def _load(self, estimate: Any, batch: Tensor) -> int:
-        """Brings the weights to the device; gives how many items of the batch to run at once."""
-        needed = estimate(batch[:1].shape, self.vae_dtype)
+    def _whole_or_tiled(
+        self,
+        batch: Tensor,
+        whole: Callable[[Tensor], Tensor],
+        in_tiles: Callable[[Tensor], Tensor],
+        estimate: Callable[[Any, torch.dtype], float],
+    ) -> Tensor:
+        """The batch in as few calls as memory allows; tiles where one item does not fit, or turns out not to."""
+        at_once = self._load(estimate, batch)
+        if at_once:
+            try:
+                pieces = [whole(piece).to(self.output_device) for piece in batch.split(at_once)]
+                return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+            except torch.OutOfMemoryError:
+                devices.soft_empty_cache()
+        logger.warning("not enough memory for %s at once, going on in tiles", [*batch.shape])
+        return in_tiles(batch)
+
+    def _load(self, estimate: Callable[[Any, torch.dtype], float], batch: Tensor) -> int:
+        """Brings the weights to the device; gives how many items of the batch to run at once, 0 if not even one fits.
+
+        Half of what is free is used: estimates are rough, and others live here too.
+        """
+        needed = max(estimate(batch[:1].shape, self.vae_dtype), 1)
         residency.load_models_gpu([self.patcher], memory_required=needed)
         free = devices.get_free_memory(self.device)
         free_bytes = free[0] if isinstance(free, tuple) else free
-        return max(1, int(free_bytes / 2 / max(needed, 1)))
+        return 0 if needed > free_bytes else max(1, int(free_bytes / 2 / needed))
 
     def _check_latent(self, samples: Tensor) -> None:
         if samples.dim() != 4 or samples.shape[1] != self.latent_channels:
-            raise UnknownModelError(
+            raise LatentError(
                 "the latent is of another kind than this VAE's",
                 expected=f"(B,{self.latent_channels},h,w)",
                 found=str([*samples.shape]),

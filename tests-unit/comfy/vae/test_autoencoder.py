@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from comfy.errors import UnknownModelError, WeightsShapeError
+from comfy.errors import LatentError, WeightsShapeError
+from comfy.interruption import InterruptProcessingException
 from comfy.vae.autoencoder import VAE
 
 
@@ -32,7 +33,8 @@ def test_little_memory_means_smaller_batches_and_the_same_picture(vae, monkeypat
     whole = vae.decode(latents)
     sizes = []
     network = vae.first_stage_model.decode
-    monkeypatch.setattr("comfy.memory.devices.get_free_memory", lambda device: 1.0)
+    needed = vae.memory_used_decode((1, 4, 4, 4), torch.float32)
+    monkeypatch.setattr("comfy.memory.devices.get_free_memory", lambda device: needed * 1.5)
     monkeypatch.setattr(vae.first_stage_model, "decode", lambda z: sizes.append(len(z)) or network(z))
     torch.testing.assert_close(vae.decode(latents), whole)
     assert sizes == [1, 1, 1]
@@ -52,6 +54,36 @@ def test_out_of_memory_goes_on_in_tiles(vae, monkeypatch):
     assert vae.decode(latents).shape == (1, 80, 80, 3)
 
 
+def test_what_can_never_fit_is_not_tried_whole(vae, monkeypatch):
+    latents = torch.randn(1, 4, 40, 40, generator=torch.Generator().manual_seed(2))
+    pixels = torch.rand(1, 24, 24, 3)
+    sizes = []
+    network = vae.first_stage_model.decode
+    monkeypatch.setattr("comfy.memory.devices.get_free_memory", lambda device: 1000.0)
+    monkeypatch.setattr(vae.first_stage_model, "decode", lambda z: sizes.append(z.shape[-1]) or network(z))
+    monkeypatch.setattr(vae, "decode_tiled_", lambda z: VAE.decode_tiled_(vae, z, 16, 16, 4))
+    assert vae.decode(latents).shape == (1, 80, 80, 3)
+    assert max(sizes) <= 32
+    assert vae.encode(pixels).shape == (1, 4, 12, 12)
+
+
+def test_tiles_tell_their_progress_and_can_be_interrupted(vae, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "comfy.progress.PROGRESS_BAR_HOOK", lambda value, total, *_, **__: seen.append((value, total))
+    )
+    vae.decode_tiled(torch.zeros(2, 4, 24, 20), tile_x=16, tile_y=16, overlap=4)
+    assert [value for value, _ in seen] == list(range(1, len(seen) + 1))
+    assert {total for _, total in seen} == {len(seen)}
+
+    def stop(*_, **__):
+        raise InterruptProcessingException
+
+    monkeypatch.setattr("comfy.progress.PROGRESS_BAR_HOOK", stop)
+    with pytest.raises(InterruptProcessingException):
+        vae.decode_tiled(torch.zeros(1, 4, 24, 20), tile_x=16, tile_y=16, overlap=4)
+
+
 def test_alpha_is_left_out_when_encoding(vae):
     pixels = torch.rand(1, 8, 8, 4)
     torch.testing.assert_close(vae.encode(pixels), vae.encode(pixels[..., :3]))
@@ -64,9 +96,16 @@ def test_results_carry_no_gradient(vae):
 
 @pytest.mark.parametrize("shape", [(1, 16, 4, 4), (4, 4, 4), (1, 4, 2, 4, 4)])
 def test_a_latent_of_another_kind_is_refused_with_both_shapes(vae, shape):
-    with pytest.raises(UnknownModelError) as caught:
+    with pytest.raises(LatentError) as caught:
         vae.decode(torch.zeros(shape))
     assert caught.value.expected == "(B,4,h,w)"
+    assert caught.value.found == str([*shape])
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 8, 3), (1, 8, 1, 3), (1, 8, 8, 1), (8, 8, 3)])
+def test_pictures_that_cannot_be_encoded_are_refused(vae, shape):
+    with pytest.raises(LatentError) as caught:
+        vae.encode(torch.zeros(shape))
     assert caught.value.found == str([*shape])
 
 
