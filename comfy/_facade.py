@@ -44,8 +44,8 @@ FORWARDED: dict[str, dict[str, str]] = {
         "comfy.weights.files": "load_torch_file save_torch_file",
     },
     "comfy.model_management": {
-        "comfy.memory.devices": "cpu_state total_vram vram_state get_free_memory get_torch_device get_total_memory "
-        "intermediate_device soft_empty_cache text_encoder_device text_encoder_offload_device "
+        "comfy.memory.devices": "cpu_state total_ram total_vram vram_state get_free_memory get_torch_device "
+        "get_total_memory intermediate_device soft_empty_cache text_encoder_device text_encoder_offload_device "
         "unet_offload_device vae_device vae_offload_device",
         "comfy.memory.dtypes": "should_use_bf16 should_use_fp16 text_encoder_dtype unet_dtype vae_dtype",
         "comfy.memory.residency": "current_loaded_models cleanup_models free_memory load_model_gpu "

@@ -50,11 +50,10 @@ settings = DeviceSettings()
 
 def configure(new_settings: DeviceSettings) -> None:
     """Sets the device policy of the process. Call before the first model is loaded."""
-    global settings, cpu_state, vram_state, total_vram
+    global settings, cpu_state, vram_state
     settings = new_settings
     cpu_state = _cpu_state()
     vram_state = _vram_state()
-    total_vram = get_total_memory() / BYTES_PER_MIB
 
 
 @cache
@@ -239,7 +238,13 @@ def soft_empty_cache(force: bool = False) -> None:
         torch.cuda.ipc_collect()
 
 
-# In MiB, as packs print them.
 BYTES_PER_MIB = 1024 * 1024
-total_ram: float = total_ram_bytes() / BYTES_PER_MIB
-total_vram: float = get_total_memory() / BYTES_PER_MIB
+
+
+def __getattr__(name: str) -> float:
+    """`total_ram` and `total_vram` in MiB, as packs print them; asked for late, since asking wakes the device."""
+    if name == "total_ram":
+        return total_ram_bytes() / BYTES_PER_MIB
+    if name == "total_vram":
+        return get_total_memory() / BYTES_PER_MIB
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
