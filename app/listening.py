@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import ssl
 from collections.abc import Sequence
 
 from aiohttp import web
 
 from app.config import ServerConfig
+
+logger = logging.getLogger(__name__)
+
+_NO_SUCH_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 
 def tls_context(config: ServerConfig) -> ssl.SSLContext | None:
@@ -24,11 +30,18 @@ async def listen(
 ) -> list[tuple[str, int]]:
     """Binds every address; the pairs with the real port where 0 asked for a free one.
 
-    Raises: OSError when an address cannot be bound.
+    `--listen` alone means all of IPv4 and of IPv6: on a machine without IPv6 that half is left out with a
+    warning. Raises: OSError when another address cannot be bound, or none can.
     """
     bound = []
     for address, port in addresses:
-        await web.TCPSite(runner, address, port, ssl_context=context).start()
+        try:
+            await web.TCPSite(runner, address, port, ssl_context=context).start()
+        except OSError as error:
+            if not bound or ":" not in address or error.errno not in _NO_SUCH_FAMILY:
+                raise
+            logger.warning("not listening on %s: %s", address, error.strerror)
+            continue
         bound.append((address, int(runner.addresses[-1][1])))
     return bound
 
