@@ -38,6 +38,9 @@ __all__ = ["BinaryEventTypes", "PromptServer", "create_server", "is_loopback", "
 
 logger = logging.getLogger(__name__)
 
+SHUTDOWN_TIMEOUT_S = 3.0
+"""How long requests that are being answered may take when the server stops."""
+
 
 def create_server(config: ServerConfig, loop: asyncio.AbstractEventLoop | None = None) -> PromptServer:
     """The server of this process. Call it with the loop running, or name the loop that will run it."""
@@ -242,7 +245,7 @@ class PromptServer:
         verbose: bool = True,
     ) -> None:
         """As `start`, for (address, port) pairs. Port 0 takes a free one, found in `port` afterwards."""
-        self._runner = web.AppRunner(self.app, access_log=None)
+        self._runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
         await self._runner.setup()
         context = tls_context(self.config)
         scheme = "https" if context else "http"

@@ -33,7 +33,7 @@ async def listen(
     `--listen` alone means all of IPv4 and of IPv6: on a machine without IPv6 that half is left out with a
     warning. Raises: OSError when another address cannot be bound, or none can.
     """
-    bound = []
+    bound: list[tuple[str, int]] = []
     for address, port in addresses:
         try:
             await web.TCPSite(runner, address, port, ssl_context=context).start()

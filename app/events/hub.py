@@ -19,6 +19,9 @@ from app.events.outbox import Message, Outbox, OutboxOverflowError
 
 logger = logging.getLogger(__name__)
 
+CLOSE_TIMEOUT_S = 1.0
+"""For the close frames of all clients together when the server stops; who is alive answers in milliseconds."""
+
 
 class Client:
     """One websocket: its outbox and the task that writes it out."""
@@ -28,7 +31,8 @@ class Client:
         self.outbox = Outbox()
         self.has_spoken = False
         """Whether the client's first text message was read; feature flags count only in that one."""
-        self._abort = abort
+        self.abort = abort
+        """Cuts the connection without a word."""
         self._held_until = 0.0
         self._wake = asyncio.Event()
         self._pump = asyncio.create_task(self._write_out(), name=f"websocket {sid}")
@@ -39,7 +43,7 @@ class Client:
             self.outbox.push(message)
         except OutboxOverflowError as error:
             logger.warning("websocket %s is closed: %s", self.sid, error)
-            self._abort()
+            self.abort()
         self._wake.set()
 
     def hold(self, seconds: float) -> None:
@@ -50,6 +54,11 @@ class Client:
         """Ends the writing task."""
         self._pump.cancel()
         await asyncio.gather(self._pump, return_exceptions=True)
+
+    async def say_goodbye(self) -> None:
+        """Ends the writing task and closes the socket in the agreed way."""
+        await self.stop()
+        await self.socket.close(code=1001, message=b"server stops")
 
     async def _write_out(self) -> None:
         loop = asyncio.get_running_loop()
@@ -130,7 +139,14 @@ class EventHub:
         client.push(Message(json.dumps(answer), "feature_flags"))
 
     async def close(self) -> None:
-        """Closes every socket, so that the server can stop."""
-        for client in list(self._clients.values()):
-            await client.stop()
-            await client.socket.close(code=1001, message=b"server stops")
+        """Closes every socket, so that the server can stop; those that do not answer are cut off."""
+        clients = list(self._clients.values())
+        if not clients:
+            return
+        farewells = [asyncio.create_task(client.say_goodbye()) for client in clients]
+        _, late = await asyncio.wait(farewells, timeout=CLOSE_TIMEOUT_S)
+        for farewell in late:
+            farewell.cancel()
+        for client in clients:
+            client.abort()
+        await asyncio.gather(*farewells, return_exceptions=True)

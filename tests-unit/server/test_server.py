@@ -99,6 +99,19 @@ async def test_sending_after_the_end_is_silent(serve: Any) -> None:
     served.server.send_sync("late", {}, "a")
 
 
+async def test_a_deaf_client_does_not_hold_up_the_end(serve: Any) -> None:
+    served = await serve()
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.server.port)
+    writer.write(
+        b"GET /ws?clientId=deaf HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    await asyncio.wait_for(served.server.stop(), 5)
+    assert served.server.sockets == {}
+    writer.close()
+
+
 async def test_several_addresses_and_the_call_on_start(serve: Any) -> None:
     served = await serve(listen="127.0.0.1, 127.0.0.2")
     assert served.server.config.addresses == ("127.0.0.1", "127.0.0.2")
