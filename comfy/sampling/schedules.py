@@ -89,8 +89,9 @@ def simple_scheduler(model_sampling: ModelSampling, steps: int) -> Tensor:
     """Every (length / steps)-th entry of the table, from its top, closed by zero, (steps + 1,)."""
     table = model_sampling.sigmas
     stride = len(table) / steps
-    picked = [float(table[-(1 + int(i * stride))]) for i in range(steps)]
-    return torch.tensor([*picked, 0.0], dtype=torch.float32)
+    from_top = (torch.arange(steps, dtype=torch.float64) * stride).long()
+    picked = table[(len(table) - 1 - from_top).to(table.device)]
+    return append_zero(picked.to(device="cpu", dtype=torch.float32))
 
 
 def ddim_scheduler(model_sampling: ModelSampling, steps: int) -> Tensor:
@@ -126,8 +127,8 @@ def normal_scheduler(
             steps += 1
             closing = []
         timesteps = torch.linspace(start, end, steps)
-    levels = [float(model_sampling.sigma(t)) for t in timesteps]
-    return torch.tensor(levels + closing, dtype=torch.float32)
+    levels = model_sampling.sigma(timesteps).to(device="cpu", dtype=torch.float32)
+    return torch.cat([levels, torch.tensor(closing, dtype=torch.float32)])
 
 
 def sgm_scheduler(model_sampling: ModelSampling, steps: int) -> Tensor:
@@ -145,16 +146,11 @@ def beta_scheduler(
     """
     import scipy.special  # only this schedule needs it, and it costs 30 MB and half a second
 
-    last = len(model_sampling.sigmas) - 1
-    levels: list[float] = []
-    previous = -1
-    for i in range(steps):
-        quantile = scipy.special.betaincinv(alpha, beta, 1.0 - i / steps)
-        index = round(float(quantile) * last)
-        if index != previous:
-            levels.append(float(model_sampling.sigmas[index]))
-        previous = index
-    return torch.tensor([*levels, 0.0], dtype=torch.float32)
+    table = model_sampling.sigmas
+    shares = torch.arange(steps, dtype=torch.float64) / steps
+    quantiles = torch.from_numpy(scipy.special.betaincinv(alpha, beta, (1.0 - shares).numpy()))
+    indices = (quantiles * (len(table) - 1)).round().long().unique_consecutive()
+    return append_zero(table[indices.to(table.device)].to(device="cpu", dtype=torch.float32))
 
 
 def linear_quadratic_schedule(
