@@ -69,6 +69,7 @@ class PlannedNode:
     lazy: dict[str, Dependency] = field(default_factory=dict)
     late_slots: frozenset[int] = frozenset()
     early_consumers: list[PlannedNode] = field(default_factory=list)
+    needs: list[str] = field(default_factory=list)
 
     def value_is_there(self, slot: int) -> bool:
         """Whether a consumer of this output can go on."""
@@ -84,7 +85,9 @@ class DependencyGraph:
         self._view = view
         self._nodes: dict[str, PlannedNode] = {}
         self._ready: list[tuple[int, int, PlannedNode]] = []
+        self._consumers: dict[str, int] = {}
         self._planned = 0
+        self.num_created = 0
 
     def __contains__(self, node_id: object) -> bool:
         return node_id in self._nodes
@@ -105,6 +108,8 @@ class DependencyGraph:
         Raises: NodeNotFoundError.
         """
         free: list[PlannedNode] = []
+        if node_id in self._nodes and self._view.has_values(node_id):
+            return free
         stack = [self._node(node_id)]
         while stack:
             node = stack.pop()
@@ -116,6 +121,7 @@ class DependencyGraph:
                 free.append(node)
                 continue
             for dependency in self._view.dependencies(node.node_id):
+                self._hold(node, dependency.source_id)
                 if dependency.is_lazy:
                     node.lazy[dependency.input_name] = dependency
                 else:
@@ -127,8 +133,21 @@ class DependencyGraph:
     def need(self, node: PlannedNode, source_id: str, slot: int) -> list[PlannedNode]:
         """Makes `node` wait for one more output, unless it is there; returns new free nodes as `plan` does."""
         stack: list[PlannedNode] = []
+        self._hold(node, source_id)
         self._need(node, source_id, slot, stack)
         return self.plan(source_id) if stack else []
+
+    def let_go(self, node: PlannedNode) -> list[str]:
+        """Called when a node is finished: ids of the sources that no planned node needs any more."""
+        free: list[str] = []
+        for source_id in node.needs:
+            self._consumers[source_id] -= 1
+            if not self._consumers[source_id]:
+                free.append(source_id)
+        node.needs = []
+        if not self._consumers.get(node.node_id):
+            free.append(node.node_id)
+        return free
 
     def release(self, node: PlannedNode) -> list[PlannedNode]:
         """Frees the edges out of a node that was opened or finished; returns the nodes that waited only for it."""
@@ -160,23 +179,51 @@ class DependencyGraph:
                 return node
         return None
 
+    def region_of(self, start: PlannedNode) -> tuple[set[str], PlannedNode | None]:
+        """Opened nodes that hang together with `start`, and a consumer of theirs that is still to be opened."""
+        members, stack = {start.node_id}, [start]
+        pending: PlannedNode | None = None
+        while stack:
+            node = stack.pop()
+            upstream = [source for source, _ in node.sources if source.state is NodeState.OPENED]
+            for other in upstream + node.early_consumers:
+                if other.state is NodeState.OPENED:
+                    if other.node_id not in members:
+                        members.add(other.node_id)
+                        stack.append(other)
+                elif other.state not in (NodeState.FINISHED, NodeState.FAILED):
+                    pending = other
+        return members, pending
+
     def find_cycle(self) -> tuple[str, ...]:
-        """Ids along one cycle, when nothing is ready, running or opened but nodes still wait."""
+        """Ids along one cycle, when nothing is ready or running and no region can be driven, but nodes still wait."""
         stuck = next((node for node in self if node.waiting_for), None)
         path: list[PlannedNode] = []
         seen: dict[int, int] = {}
         while stuck is not None and id(stuck) not in seen:
             seen[id(stuck)] = len(path)
             path.append(stuck)
-            stuck = next((source for source, slot in stuck.sources if not source.value_is_there(slot)), None)
+            stuck = self._what_stops(stuck)
         return tuple(node.node_id for node in path[seen[id(stuck)] :]) if stuck is not None else ()
 
+    def _what_stops(self, node: PlannedNode) -> PlannedNode | None:
+        """A source whose value is missing; for an opened node, the consumer that its region waits for."""
+        if node.state is NodeState.OPENED:
+            return self.region_of(node)[1]
+        return next((source for source, slot in node.sources if not source.value_is_there(slot)), None)
+
     def _node(self, node_id: str) -> PlannedNode:
+        """The node of the plan; a new one when it is unknown, or finished with its result given up since."""
         node = self._nodes.get(node_id)
-        if node is None:
+        if node is None or node.state is NodeState.FINISHED:
             node = PlannedNode(node_id, self._view.is_output(node_id), self._view.is_async(node_id))
             self._nodes[node_id] = node
+            self.num_created += 1
         return node
+
+    def _hold(self, node: PlannedNode, source_id: str) -> None:
+        node.needs.append(source_id)
+        self._consumers[source_id] = self._consumers.get(source_id, 0) + 1
 
     def _need(self, node: PlannedNode, source_id: str, slot: int, stack: list[PlannedNode]) -> None:
         if self._view.has_values(source_id):

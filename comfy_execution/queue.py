@@ -81,7 +81,9 @@ class PromptQueue:
             self._not_empty.notify()
 
     def get(self, timeout: float | None = None) -> tuple[Item, int] | None:
-        """Takes the next prompt, waiting for one if need be; None after `timeout` seconds, a flag, or `close`.
+        """Takes the next prompt, waiting for one if need be; None after `timeout` seconds, or `close`.
+
+        None too while flags are set: they are to be served (`get_flags`) before the next prompt.
 
         Taking a prompt withdraws any older request to interrupt: it was not meant for this one.
         """
@@ -89,7 +91,7 @@ class PromptQueue:
             while not (self._waiting or self._is_closed or self._flags):
                 if not self._not_empty.wait(timeout):
                     break
-            if not self._waiting or self._is_closed:
+            if not self._waiting or self._is_closed or self._flags:
                 return None
             item = heappop(self._waiting)[2]
             running_id = self._started

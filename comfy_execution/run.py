@@ -113,11 +113,10 @@ class PromptRun:
         return self._spec(node_id).is_async
 
     def has_values(self, node_id: str) -> bool:
-        """Its result is at hand; what the cache gives is held until the prompt ends."""
+        """Its result is at hand; what the cache gives is held until nobody needs it any more."""
         if node_id in self._entries:
             return True
-        key = self._keys[node_id]
-        entry = None if key is None else self._context.cache.get(key)
+        entry = self._cached(node_id)
         if entry is None:
             return False
         self._entries[node_id] = entry
@@ -138,7 +137,7 @@ class PromptRun:
         await self._make_keys(known, b"")
         self._context.cache.begin_prompt(self._keys.known(prompt))
         self._context.objects.begin_prompt(prompt)
-        return [node_id for node_id in prompt if self.has_values(node_id)]
+        return [node_id for node_id in prompt if self._cached(node_id) is not None]
 
     async def run(self) -> EndPrompt:
         """Opens nodes until nothing is left to do. Raises nothing that a node raised: see `report`."""
@@ -146,6 +145,8 @@ class PromptRun:
         with InterruptWatch() as watch:
             try:
                 while True:
+                    for node_id in scheduler.take_free():
+                        self._entries.pop(node_id, None)
                     instruction = scheduler.next()
                     if isinstance(instruction, OpenNode):
                         if self._tasks:
@@ -165,7 +166,7 @@ class PromptRun:
     def reshow_cached(self, node_ids: Iterable[str]) -> None:
         """`executed` once more for cached nodes whose class shows intermediate results."""
         for node_id in node_ids:
-            entry = self._entries.get(node_id)
+            entry = self._cached(node_id)
             spec = self._specs.get(node_id)
             if entry is None or entry.ui is None or spec is None or node_id in self._reshown:
                 continue
@@ -338,6 +339,10 @@ class PromptRun:
                 raise NodeNotFoundError(node_id, class_type)
             spec = self._specs[node_id] = self._context.specs.spec(class_type)
         return spec
+
+    def _cached(self, node_id: str) -> CacheEntry | None:
+        key = self._keys[node_id]
+        return None if key is None else self._context.cache.get(key)
 
     def _find(self, node_id: str) -> Outputs | None:
         return self._entries[node_id].outputs if self.has_values(node_id) else None

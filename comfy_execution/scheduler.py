@@ -47,6 +47,7 @@ class Scheduler:
         self._running = 0
         self._unfinished = 0
         self._opened: dict[str, PlannedNode] = {}
+        self._free: list[str] = []
         self._handlers: dict[type, Callable[[Any], None]] = {
             NodeFinished: self._finished,
             NodeOpened: self._node_opened,
@@ -65,6 +66,11 @@ class Scheduler:
     def num_running(self) -> int:
         """Nodes whose function is being called, and regions being driven."""
         return self._running
+
+    def take_free(self) -> list[str]:
+        """Nodes whose results no planned node needs any more, since the last time this was asked."""
+        free, self._free = self._free, []
+        return free
 
     def story(self, node_id: str) -> tuple[str, ...]:
         """What happened to one node so far, in words."""
@@ -182,15 +188,15 @@ class Scheduler:
         self._story.append((node.node_id, move, state))
 
     def _plan(self, node_id: str) -> list[PlannedNode]:
-        before = len(self.graph)
+        before = self.graph.num_created
         free = self.graph.plan(node_id)
-        self._unfinished += len(self.graph) - before
+        self._unfinished += self.graph.num_created - before
         return free
 
     def _need(self, node: PlannedNode, source_id: str, slot: int) -> list[PlannedNode]:
-        before = len(self.graph)
+        before = self.graph.num_created
         free = self.graph.need(node, source_id, slot)
-        self._unfinished += len(self.graph) - before
+        self._unfinished += self.graph.num_created - before
         return free
 
     def _make_ready(self, nodes: Iterable[PlannedNode]) -> None:
@@ -202,6 +208,7 @@ class Scheduler:
         self._move(node, Move.FINISHED)
         self._unfinished -= 1
         self._make_ready(self.graph.release(node))
+        self._free += self.graph.let_go(node)
 
     def _finish(self, outcome: Outcome, node_ids: tuple[str, ...] = ()) -> EndPrompt:
         if self._end is None:
@@ -214,22 +221,8 @@ class Scheduler:
         for start in self._opened.values():
             if start.node_id in seen:
                 continue
-            members, is_complete = self._component(start)
+            members, pending = self.graph.region_of(start)
             seen |= members
-            if is_complete:
+            if pending is None:
                 return [node for node in self._opened.values() if node.node_id in members]
         return []
-
-    def _component(self, start: PlannedNode) -> tuple[set[str], bool]:
-        members, stack, is_complete = {start.node_id}, [start], True
-        while stack:
-            node = stack.pop()
-            upstream = [source for source, _ in node.sources if source.state is NodeState.OPENED]
-            for other in upstream + node.early_consumers:
-                if other.state is NodeState.OPENED:
-                    if other.node_id not in members:
-                        members.add(other.node_id)
-                        stack.append(other)
-                elif other.state not in _TERMINAL:
-                    is_complete = False
-        return members, is_complete

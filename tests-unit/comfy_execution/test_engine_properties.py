@@ -178,7 +178,7 @@ def test_any_graphs_one_after_another_keep_the_laws(sequence: list[Any], mode: C
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(prompts())
-def test_the_same_graph_twice_shows_the_same_outputs(prompt: Any) -> None:
+def test_a_good_graph_shows_the_same_outputs_from_the_cache(prompt: Any) -> None:
     sink = RecordingSink(CLIENT)
     queue = PromptQueue(sink)
     executor = PromptExecutor(sink, CacheType.CLASSIC, registry=new_registry(CLASSES))
@@ -187,8 +187,10 @@ def test_the_same_graph_twice_shows_the_same_outputs(prompt: Any) -> None:
         for name in ("first", "second"):
             if play(sink, queue, executor, prompt, name) is None:
                 return
-            outputs = queue.get_history(name)[name]["outputs"]
-            shown.append({node_id: ui for node_id, ui in outputs.items() if node_id in prompt})
+            entry = queue.get_history(name)[name]
+            if not executor.success:
+                return  # what was shown before the error depends on what was cached
+            shown.append({node_id: ui for node_id, ui in entry["outputs"].items() if node_id in prompt})
         assert shown[0] == shown[1]
     finally:
         executor.close()

@@ -154,6 +154,14 @@ def test_a_flag_wakes_the_worker_and_is_taken_once(queue: PromptQueue) -> None:
     assert queue.get_flags() == {}
 
 
+def test_flags_are_served_before_the_next_prompt(queue: PromptQueue) -> None:
+    queue.put(item(0, "p"))
+    queue.set_flag("unload_models", True)
+    assert queue.get() is None
+    queue.get_flags()
+    assert take(queue)[0] == "p"
+
+
 def test_a_closed_queue_lets_everybody_go(queue: PromptQueue) -> None:
     waiters = [threading.Thread(target=queue.get) for _ in range(3)]
     for waiter in waiters:
