@@ -51,3 +51,12 @@ def open_setting(args: argparse.Namespace) -> Setting:
     renderer = Renderer(vocabulary, [bitmaps[concept.code_points] for concept in vocabulary.concepts])
     tokenizer = Tokenizer(read_merges(args.merges or find_merges(args.state)))
     return Setting(vocabulary, renderer, CaptionEncoder(vocabulary, tokenizer), args.state)
+
+
+def parse_sizes(text: str) -> list[tuple[int, int, float]]:
+    """`128:64:1,256:16:0.5` -> (side in pixels, batch, weight)."""
+    sizes = []
+    for part in text.split(","):
+        side, batch, weight = part.split(":")
+        sizes.append((int(side), int(batch), float(weight)))
+    return sizes

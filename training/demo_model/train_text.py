@@ -76,7 +76,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_arguments(parser)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=300)
     args = parser.parse_args()
     setting = open_setting(args)
     text = train(setting, args.steps, random.Random(args.seed + 11))

@@ -22,7 +22,7 @@ from training.demo_model.nets.unet import Unet
 from training.demo_model.optim import Muon
 from training.demo_model.scenes import draw_scene
 from training.demo_model.schedule import NUM_TIMESTEPS, alphas_cumprod
-from training.demo_model.setting import Setting, add_arguments, open_setting
+from training.demo_model.setting import Setting, add_arguments, open_setting, parse_sizes
 
 #: At low noise the loss is worth at most this in units of the clean latent's error (min-SNR, arXiv 2303.09556) ...
 MAX_SNR_WEIGHT = 6.0
@@ -32,7 +32,11 @@ MAX_EPS_WEIGHT = 20.0
 MIN_EPS_WEIGHT = 0.02
 #: Every channel's mean moves by this much noise, so that the noise's mean says little about the background.
 OFFSET_NOISE = 0.1
-SAVE_EVERY_S = 240.0
+#: Below `JITTER_END` the noise is up to so much (one std, at t = 0) stronger or weaker than the timestep says, and the
+#: net has to name it in full. A sampler's noise never has just the nominal level either; without this, noise that a
+#: step left behind was kept as texture (after Ning et al. 2023, arXiv 2301.11706).
+LEVEL_JITTER, JITTER_END = 0.12, 600
+SAVE_EVERY_S = 120.0
 
 
 class Pair(nn.Module):
@@ -120,41 +124,36 @@ class Noiser:
         snr = self.power / (1 - self.power)
         self.weights = ((snr + 1).clamp(max=MAX_SNR_WEIGHT) / snr).clamp(MIN_EPS_WEIGHT, MAX_EPS_WEIGHT)
 
-    def timesteps(self, num: int) -> Tensor:
-        """Spread evenly over 0..999, in random order. Shape: (num,), int64."""
-        spread = (torch.randperm(num) + torch.rand(num)) / num
+    def timesteps(self, num: int, side: int) -> Tensor:
+        """Spread over 0..999, in random order; larger pictures lean to more noise. Shape: (num,), int64."""
+        spread = ((torch.randperm(num) + torch.rand(num)) / num) ** (128 / side) ** 0.5
         return (spread * NUM_TIMESTEPS).long().clamp(max=NUM_TIMESTEPS - 1)
 
     def add(self, latents: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """The noisy latents and the noise in them. Shape: (b,4,h,w)."""
         noise = torch.randn_like(latents) + OFFSET_NOISE * torch.randn(len(latents), 4, 1, 1)
+        jitter = LEVEL_JITTER * torch.randn(len(latents)) * (1 - t / JITTER_END).clamp(min=0.0)
+        noise = noise * (1 + jitter)[:, None, None, None]
         power = self.power[t][:, None, None, None]
         return power.sqrt() * latents + (1 - power).sqrt() * noise, noise
 
 
-def parse_sizes(text: str) -> list[tuple[int, int, float]]:
-    """`128:64:1,256:16:0.5` -> (side, batch, weight)."""
-    sizes = []
-    for part in text.split(","):
-        side, batch, weight = part.split(":")
-        sizes.append((int(side), int(batch), float(weight)))
-    return sizes
-
-
 def train(run: Run, setting: Setting, space: LinearLatents, args: argparse.Namespace) -> None:
-    """Trains for `args.seconds` of wall time; with `args.cooldown` the rate falls to zero over them."""
+    """Trains up to `args.until` samples or for `args.seconds`; with `args.cooldown` the rate falls to zero."""
     rng, noiser = random.Random(args.seed + run.step + 17), Noiser()
     torch.manual_seed(args.seed + run.step)
     sizes = parse_sizes(args.sizes)
     started, saved, cpu_before = time.monotonic(), time.monotonic(), time.process_time()
     log: list[tuple[float, float]] = []
-    while (passed_s := time.monotonic() - started) < args.seconds:
-        _set_rates(run, passed_s / args.seconds, args.cooldown)
+    first = run.samples
+    while (passed_s := time.monotonic() - started) < args.seconds and run.samples < args.until:
+        done = max(passed_s / args.seconds, (run.samples - first) / (args.until - first))
+        _set_rates(run, done, args.cooldown)
         side, num, _ = rng.choices(sizes, [weight for _, _, weight in sizes])[0]
         scenes = [draw_scene(setting.vocabulary, rng) for _ in range(num)]
         latents = space.encode(setting.renderer(scenes, side, side))
         rows = setting.captions.roughened([s.caption for s in scenes], rng, may_drop=True)
-        t = noiser.timesteps(num)
+        t = noiser.timesteps(num, side)
         noisy, noise = noiser.add(latents, t)
         with torch.autocast("cpu", torch.bfloat16):
             predicted = run.pair.unet(noisy, t, run.pair.text(rows))
@@ -171,7 +170,7 @@ def train(run: Run, setting: Setting, space: LinearLatents, args: argparse.Names
         log.append((loss.item(), errors.mean().item()))
         if run.step % args.log_every == 0:
             cpu_s, mean = time.process_time() - cpu_before, torch.tensor(log[-args.log_every :]).mean(0)
-            rate = len(log) * num / cpu_s
+            rate = (run.samples - first) / cpu_s
             print(
                 f"{passed_s:6.0f} s ({run.cpu_s + cpu_s:.0f} cpu s) step {run.step} samples {run.samples} "
                 f"loss {mean[0]:.4f} eps {mean[1]:.4f} {rate:.0f}/cpu s",
@@ -204,7 +203,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_arguments(parser)
     parser.add_argument("--name", default="unet.pt", help="state file inside the state folder")
-    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--until", type=int, default=10**9, help="stop at so many samples, all runs together")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so much wall time")
     parser.add_argument("--sizes", default="128:64:1", help="side:batch:weight, comma separated")
     parser.add_argument("--optimizer", choices=("muon", "adamw"), default="muon")
     parser.add_argument("--muon-lr", type=float, default=0.02)

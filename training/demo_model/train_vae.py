@@ -21,7 +21,7 @@ from training.demo_model.linear_latents import LinearLatents, load_linear
 from training.demo_model.nets.vae import Vae
 from training.demo_model.optim import Muon
 from training.demo_model.scenes import Renderer
-from training.demo_model.setting import Setting, add_arguments, open_setting
+from training.demo_model.setting import Setting, add_arguments, open_setting, parse_sizes
 from training.demo_model.vae_scenes import FREE_SHARE, draw_free, draw_own
 
 #: The decoder sees latents with up to this much noise (in stds), because sampled latents are never exact.
@@ -129,22 +129,24 @@ class VaeRun:
 
 
 def train(run: VaeRun, setting: Setting, space: LinearLatents, args: argparse.Namespace) -> None:
-    """Trains for `args.seconds` of wall time; with `args.cooldown` the rate falls to zero over them."""
+    """Trains up to `args.until` pictures or for `args.seconds`; with `args.cooldown` the rate falls to zero."""
     bitmaps = load_bitmaps(setting.state / "emoji.npz")
     every = Renderer(setting.vocabulary, list(bitmaps.values()))
     rng = random.Random(args.seed + run.step + 29)
     started, saved, cpu_before = time.monotonic(), time.monotonic(), time.process_time()
     log: list[tuple[float, float]] = []
-    while (passed_s := time.monotonic() - started) < args.seconds:
-        factor = min(1.0, (run.step + 1) / 50) * (
-            max(0.02, 1 - passed_s / args.seconds) if args.cooldown else 1.0
-        )
+    first, sizes = run.pictures, parse_sizes(args.sizes)
+    while (passed_s := time.monotonic() - started) < args.seconds and run.pictures < args.until:
+        done = max(passed_s / args.seconds, (run.pictures - first) / (args.until - first))
+        factor = min(1.0, (run.step + 1) / 50) * (max(0.02, 1 - done) if args.cooldown else 1.0)
         for optimizer in run.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["base_lr"] * factor
-        num_free = sum(rng.random() < FREE_SHARE for _ in range(args.batch))
-        own = draw_own(setting.vocabulary, setting.renderer, args.batch - num_free, args.side, rng)
-        pictures = torch.cat([own, draw_free(every, num_free, args.side, rng)]) if num_free else own
+        side, num, _ = rng.choices(sizes, [weight for _, _, weight in sizes])[0]
+        num_free = sum(rng.random() < FREE_SHARE for _ in range(num))
+        pictures = draw_own(setting.vocabulary, setting.renderer, num - num_free, side, rng)
+        if num_free:
+            pictures = torch.cat([pictures, draw_free(every, num_free, side, rng)])
         loss, encoder_loss = run.learn(pictures, space.encode(pictures))
         log.append((loss, encoder_loss * ENCODER_EVERY))
         if run.step % args.log_every == 0:
@@ -166,9 +168,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_arguments(parser)
     parser.add_argument("--name", default="vae.pt", help="state file inside the state folder")
-    parser.add_argument("--seconds", type=float, default=600)
-    parser.add_argument("--batch", type=int, default=6)
-    parser.add_argument("--side", type=int, default=128)
+    parser.add_argument(
+        "--until", type=int, default=10**9, help="stop at so many pictures, all runs together"
+    )
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so much wall time")
+    parser.add_argument("--sizes", default="128:6:1", help="side:batch:weight, comma separated")
     parser.add_argument("--muon-lr", type=float, default=0.01)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--log-every", type=int, default=100)
