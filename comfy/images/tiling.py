@@ -64,11 +64,17 @@ def tiled_scale_multidim(
     `upscale_amount` gives output lengths from input lengths per axis (with `downscale` a factor divides),
     `index_formulas` output positions from input positions (default: the same). `pbar` gets one step per tile.
     An item that fits into one tile goes through whole.
+    Raises: ValueError where tiles would not move on, because their overlap is as long as they are.
     """
     dims = len(tile)
     overlaps = _per_axis(overlap, dims)
     scales = _per_axis(upscale_amount, dims)
     positions = scales if index_formulas is None else _per_axis(index_formulas, dims)
+
+    for axis in range(dims):
+        if samples.shape[axis + 2] > tile[axis] <= overlaps[axis]:
+            msg = f"tiles of {tile[axis]} with an overlap of {overlaps[axis]} never reach the end (axis {axis + 2})"
+            raise ValueError(msg)
 
     def out_length(axis: int, length: float) -> int:
         return round(_scaled(scales[axis], length, downscale))

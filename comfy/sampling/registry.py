@@ -90,6 +90,9 @@ KSAMPLER_NAMES: list[str] = [name for name in SAMPLER_NAMES if name not in ("ddi
 # Their last step before zero is better left out; the schedule is asked for one step more.
 DISCARD_PENULTIMATE_SAMPLERS: set[str] = {"dpm_2", "dpm_2_ancestral", "uni_pc", "uni_pc_bh2"}
 
+# Samplers that choose their own levels between the lowest positive and the highest one of the schedule.
+_BETWEEN_TWO_LEVELS = ("dpm_fast", "dpm_adaptive")
+
 
 def sampler_function(name: str) -> Callable[..., Tensor]:
     """The sampler function of a name.
@@ -116,10 +119,6 @@ def ksampler(
     if sampler_name in _BETWEEN_TWO_LEVELS:
         function = _between_two_levels(function, with_num_steps=sampler_name == "dpm_fast")
     return KSAMPLER(function, extra_options, inpaint_options)
-
-
-# Samplers that choose their own levels between the lowest positive and the highest one of the schedule.
-_BETWEEN_TWO_LEVELS = ("dpm_fast", "dpm_adaptive")
 
 
 def _between_two_levels(function: Callable[..., Tensor], with_num_steps: bool) -> Callable[..., Tensor]:

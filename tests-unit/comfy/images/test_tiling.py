@@ -47,3 +47,9 @@ def test_mask_over_text_and_picture_grows_with_the_picture():
 def test_mask_that_is_no_square_over_tokens_is_refused():
     with pytest.raises(ValueError, match="2x2"):
         masks.upscale_dit_mask(torch.zeros(3, 3), (2, 2), (4, 4))
+
+
+@pytest.mark.parametrize("overlap", [4, 9])
+def test_overlap_as_long_as_the_tile_is_refused(overlap):
+    with pytest.raises(ValueError, match=f"overlap of {overlap}"):
+        tiling.tiled_scale(torch.zeros(1, 3, 8, 8), lambda part: part, 4, 4, overlap, 1, 3)

@@ -7,6 +7,7 @@ import torch
 from toy_model import toy_patcher
 
 from comfy import interruption
+from comfy.memory import residency
 from comfy.patching.wrappers import CallbacksMP, WrappersMP
 from comfy.sampling import evaluation, registry, run
 from comfy.sampling.guidance import CFGGuider, cfg_function, sampling_function
@@ -213,3 +214,52 @@ def test_callers_levels_and_latents_stay_as_they_are(texts):
     run.sample_custom(patcher, noise, 5.0, sampler, sigmas, positive, negative, latent, seed=1)
     assert sigmas.tolist() == [5.0, 1.0, 0.0]
     assert torch.equal(noise, kept) and torch.equal(latent, torch.ones_like(latent))
+
+
+class Control:
+    """What sampling expects of a control: told before the run, asked at each call, told after it."""
+
+    def __init__(self, companion):
+        self.companion, self.log = companion, []
+
+    def get_models(self):
+        return [self.companion]
+
+    def inference_memory_requirements(self, dtype):
+        return 0
+
+    def pre_run(self, model, percent_to_sigma):
+        self.log.append(("pre_run", percent_to_sigma(1.0)))
+
+    def get_control(self, x, t, inputs, num_batches, transformer_options):
+        self.log.append(("get_control", x.shape[0], num_batches, sorted(inputs)))
+        return {"output": []}
+
+    def cleanup(self):
+        self.log.append(("cleanup",))
+
+
+def test_control_on_one_side_steers_both(texts, latent):
+    patcher, companion = toy_patcher(), toy_patcher()
+    control = Control(companion)
+    positive = [[texts[0][0][0], {"control": control}]]
+    residency.unload_all_models()
+    sample(patcher, (positive, texts[1]), latent)
+    call = ("get_control", 4, 2, ["c_crossattn", "transformer_options"])
+    assert control.log == [("pre_run", 0.0), *[call] * STEPS, ("cleanup",)]
+    assert residency.loaded_models() == [patcher, companion]
+
+
+def test_model_says_what_stands_in_the_kept_part(texts):
+    patcher = toy_patcher()
+    asked = []
+
+    def scale_latent_inpaint(sigma, noise, latent_image, **kwargs):
+        asked.append(sigma.shape)
+        return latent_image
+
+    patcher.model.scale_latent_inpaint = scale_latent_inpaint
+    latent = torch.ones(2, 4, 6, 8)
+    found = sample(patcher, texts, latent, noise_mask=torch.zeros(1, 48, 64))
+    assert asked == [(2,)] * STEPS
+    torch.testing.assert_close(found, latent)
