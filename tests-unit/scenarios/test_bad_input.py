@@ -115,17 +115,18 @@ def test_absurd_numbers_are_refused_and_named(server: Any, field: str, value: An
     assert (answer.status_code, error["type"], error["extra_info"]["input_name"]) == (400, kind, field)
 
 
-@pytest.mark.parametrize("prefix", ["../x", "/tmp/x", "a/../../x", "..\\x", "%year%/../../x", "x\u0000y"])
+@pytest.mark.parametrize(
+    "prefix", ["../x", "/tmp/x", "a/../../x", "..\\x", "%year%/../../x", "x\u0000y", "x" * 5000]
+)
 def test_a_save_prefix_that_leaves_the_output_folder_is_refused_and_named(server: Any, prefix: str) -> None:
     status, body = post(server, image_graph(filename_prefix=prefix))
     (error,) = body["node_errors"]["2"]["errors"]
     assert (status, error["extra_info"]["input_name"]) == (400, "filename_prefix")
 
 
-@pytest.mark.parametrize("prefix", ["x" * 5000, "taken/x"])
-def test_a_save_prefix_that_the_file_system_refuses_is_an_error_of_the_node(server: Any, prefix: str) -> None:
+def test_a_save_prefix_that_the_file_system_refuses_is_an_error_of_the_node(server: Any) -> None:
     (server.base / "output" / "taken").touch()
-    entry = run(server, image_graph(filename_prefix=prefix))
+    entry = run(server, image_graph(filename_prefix="taken/x"))
     assert entry["status"]["status_str"] == "error"
     error = next(data for event, data in entry["status"]["messages"] if event == "execution_error")
     assert error["node_id"] == "2"
