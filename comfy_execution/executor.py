@@ -23,7 +23,8 @@ from comfy_execution.progress_messages import ProgressMessages
 from comfy_execution.prompt import DynamicPrompt, running_copy
 from comfy_execution.registry import Registry, installed
 from comfy_execution.reports import error_report, node_position
-from comfy_execution.run import PromptRun, RunContext
+from comfy_execution.run import PromptRun
+from comfy_execution.run_state import RunContext, RunState
 from comfy_execution.states import EndPrompt, Outcome
 
 logger = logging.getLogger(__name__)
@@ -108,12 +109,13 @@ class PromptExecutor:
             messages=messages,
             progress=get_progress_state(),
         )
-        run = PromptRun(context, execute_outputs)
+        state = RunState(context)
+        run = PromptRun(context, state)
         messages.started()
         try:
-            cached = await run.prepare()
+            cached = await state.prepare()
             messages.cached(cached)
-            end = await run.run()
+            end = await run.run(execute_outputs)
             run.reshow_cached(cached)
             progress_messages.flush()
             self._close_prompt(end, run, messages)

@@ -1,0 +1,174 @@
+"""What is known of the nodes of one running prompt: specs, keys, results. The graph asks it, the driver fills it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from comfy_execution.caching.base import CacheEntry, ResultCache
+from comfy_execution.caching.keys import KeyBook
+from comfy_execution.errors import NodeNotFoundError
+from comfy_execution.fingerprints import read_fingerprints
+from comfy_execution.graph import Dependency
+from comfy_execution.inputs import GatheredInputs, Outputs, dependencies, gather_inputs, hidden_values
+from comfy_execution.messages import PromptMessages
+from comfy_execution.node_runner import CallPlan
+from comfy_execution.node_spec import NodeSpec
+from comfy_execution.objects import NodeObjects
+from comfy_execution.progress import ProgressRegistry
+from comfy_execution.prompt import DynamicPrompt
+from comfy_execution.registry import SpecSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What a run needs from the executor."""
+
+    prompt_id: str
+    prompt: DynamicPrompt
+    extra_data: Mapping[str, Any]
+    specs: SpecSnapshot
+    cache: ResultCache
+    objects: NodeObjects
+    messages: PromptMessages
+    progress: ProgressRegistry
+
+
+class RunState:
+    """Nodes of one prompt by id. Satisfies `GraphView`: all questions are answered from memory."""
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        self._specs: dict[str, NodeSpec] = {}
+        self._keys = KeyBook()
+        self._entries: dict[str, CacheEntry] = {}
+
+    # ---- GraphView ------------------------------------------------------------------------------------------------
+
+    def dependencies(self, node_id: str) -> list[Dependency]:
+        """Links into a node."""
+        return dependencies(self._context.prompt.get_node(node_id), self.spec(node_id))
+
+    def is_output(self, node_id: str) -> bool:
+        """Its class is an output node."""
+        return self.spec(node_id).is_output
+
+    def is_async(self, node_id: str) -> bool:
+        """Its work function is a coroutine function."""
+        return self.spec(node_id).is_async
+
+    def has_values(self, node_id: str) -> bool:
+        """Its result is at hand; what the cache gives is held until nobody needs it any more."""
+        if node_id in self._entries:
+            return True
+        entry = self.cached(node_id)
+        if entry is None:
+            return False
+        self._entries[node_id] = entry
+        return True
+
+    # ---- results --------------------------------------------------------------------------------------------------
+
+    def result(self, node_id: str) -> CacheEntry:
+        """The result of a node that has values."""
+        return self._entries[node_id]
+
+    def cached(self, node_id: str) -> CacheEntry | None:
+        """What the cache has for a node, without holding it."""
+        key = self._keys[node_id]
+        return None if key is None else self._context.cache.get(key)
+
+    def keep(self, node_id: str, entry: CacheEntry) -> None:
+        """A node is finished: its result is held for this prompt, and offered to the cache."""
+        self._entries[node_id] = entry
+        key = self._keys[node_id]
+        if key is not None:
+            self._context.cache.put(key, entry)
+
+    def let_go(self, node_ids: Iterable[str]) -> None:
+        """Results that no planned node needs any more."""
+        for node_id in node_ids:
+            self._entries.pop(node_id, None)
+
+    def outputs(self, node_id: str) -> Outputs | None:
+        """Output lists of a node, None while they are not there."""
+        return self._entries[node_id].outputs if self.has_values(node_id) else None
+
+    # ---- nodes ----------------------------------------------------------------------------------------------------
+
+    async def prepare(self) -> list[str]:
+        """Makes the cache keys and drops what this prompt does not use; ids of the nodes that are cached."""
+        prompt = self._context.prompt.original_prompt
+        for node_id, node in prompt.items():
+            try:
+                self._specs[node_id] = self._context.specs.spec(node["class_type"])
+            except Exception:
+                # A node that nobody needs may be of a class that cannot describe itself.
+                self._keys.add_unkeyed([node_id])
+        known = {node_id: node for node_id, node in prompt.items() if node_id in self._specs}
+        await self._make_keys(known, b"")
+        self._context.cache.begin_prompt(self._keys.known(prompt))
+        self._context.objects.begin_prompt(prompt)
+        return [node_id for node_id in prompt if self.cached(node_id) is not None]
+
+    async def add_expansion(self, parent_id: str, nodes: Mapping[str, dict[str, Any]]) -> tuple[str, ...]:
+        """Reads the classes and makes the keys of nodes that an expansion added; ids of its output nodes.
+
+        Raises: NodeNotFoundError for an unknown class; whatever a class raises when it is read.
+        """
+        for node_id in nodes:
+            self._specs.pop(node_id, None)
+            self.spec(node_id)
+        key = self._keys[parent_id]
+        if key is None:
+            self._keys.add_unkeyed(nodes)
+        else:
+            await self._make_keys(nodes, key)
+            self._context.cache.adopt(key, self._keys.known(nodes))
+        return tuple(node_id for node_id in nodes if self._specs[node_id].is_output)
+
+    def spec(self, node_id: str) -> NodeSpec:
+        """The spec of a node's class.
+
+        Raises: NodeNotFoundError for an unknown node or class; whatever the class raises when it is read.
+        """
+        spec = self._specs.get(node_id)
+        if spec is None:
+            class_type = self._context.prompt.get_node(node_id).get("class_type", "")
+            if class_type not in self._context.specs:
+                raise NodeNotFoundError(node_id, class_type)
+            spec = self._specs[node_id] = self._context.specs.spec(class_type)
+        return spec
+
+    def known_spec(self, node_id: str) -> NodeSpec | None:
+        """The spec of a node whose class described itself, None for others."""
+        return self._specs.get(node_id)
+
+    def inputs(self, node_id: str) -> GatheredInputs:
+        """The values a node's function gets.
+
+        Raises: NodeInputError.
+        """
+        return gather_inputs(
+            node_id, self._context.prompt.get_node(node_id), self.spec(node_id), self.outputs
+        )
+
+    def call_plan(self, node_id: str) -> CallPlan:
+        """Object and hidden values of a node.
+
+        Raises: whatever the class's constructor raises.
+        """
+        context, spec = self._context, self.spec(node_id)
+        root_id = context.prompt.get_real_node_id(node_id)
+        root_class = context.prompt.get_node(root_id)["class_type"]
+        instance = context.objects.get(node_id, spec, root_id, root_class)
+        hidden = hidden_values(spec, node_id, context.prompt, context.extra_data) if spec.hidden else {}
+        return CallPlan(context.prompt_id, node_id, spec, instance, hidden)
+
+    async def _make_keys(self, nodes: Mapping[str, dict[str, Any]], scope: bytes) -> None:
+        context = self._context
+        fingerprints = await read_fingerprints(
+            nodes, self._specs, context.prompt_id, context.prompt, context.extra_data
+        )
+        self._keys.add(nodes, self._specs, fingerprints, scope)
