@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from app.frontend import FrontendMissingError, find_web_roots
+from app.safetensors_header import read_metadata
 
 SERVED_PACKAGES = find_web_roots(None)
 
@@ -84,6 +85,18 @@ def test_the_start_graph_is_whole() -> None:
         assert nodes[target]["inputs"][in_slot]["link"] == link_id
         assert nodes[source]["outputs"][out_slot]["type"] == nodes[target]["inputs"][in_slot]["type"] == kind
     assert graph["last_node_id"] == max(nodes)
+
+
+def test_the_start_graph_asks_for_what_the_demo_model_does_well() -> None:
+    root = Path(__file__).parents[3]
+    graph = json.loads((root / "app" / "web_extension" / "codec" / "start_graph.json").read_text())
+    values = {node["type"]: node["widgets_values"] for node in graph["nodes"]}
+    (name,) = values["CheckpointLoaderSimple"]
+    metadata = read_metadata(root / "models" / "checkpoints" / name)
+    assert metadata is not None
+    native = int(metadata["codec.native_size"])
+    assert values["EmptyLatentImage"] == [native, native, 1]
+    assert values["KSampler"][3] == float(metadata["codec.guidance_scale"])
 
 
 async def test_packs_bring_routes_and_web_folders(serve: Any, data_folders: Path) -> None:
