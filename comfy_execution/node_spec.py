@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from comfy_execution.streaming.contract import StreamRoles
+
 SocketType = str | list[Any] | tuple[Any, ...]
 """A socket's type name, or for V1 choice widgets the sequence of choices itself."""
 
@@ -67,6 +69,20 @@ class NodeBehaviour(Protocol):
     ) -> Any | Awaitable[Any]:
         """Runs the node's work function once. V3 results come back in the V1 form (tuple or dict)."""
 
+    def open_stream(
+        self, instance: object, inputs: Mapping[str, Any], hidden: Mapping[str, Any]
+    ) -> Any | Awaitable[Any]:
+        """As `call`, of the function that returns streams in place of batches."""
+
+    def drain_stream(self, instance: object, inputs: Mapping[str, Any], hidden: Mapping[str, Any]) -> Any:
+        """The generator (or async generator) of a sink; its return value is a result in the V1 form."""
+
+    def stream_estimate(self, instance: object, inputs: Mapping[str, Any]) -> Any:
+        """(frames or None, frame shape), or None when nothing is known. Cheap; asked before anything runs."""
+
+    def stream_shape(self, instance: object, shape: tuple[int, ...], inputs: Mapping[str, Any]) -> Any:
+        """Shape of an output frame for an input frame of `shape`, from the inputs that are known."""
+
     @property
     def lazy_check(self) -> Callable[..., Any] | None:
         """`check(instance, inputs, hidden)` -> names still needed (maybe awaitable), or None."""
@@ -116,6 +132,9 @@ class NodeSpec:
     expand_inputs: Callable[[Mapping[str, Any]], Mapping[str, InputSpec]] | None = None
     """For nodes with dynamic inputs: the inputs of one prompt entry, by dotted key, from that entry's `inputs`.
     None: `inputs` holds all there is."""
+
+    streams: StreamRoles | None = None
+    """What it has to do with streams; None: nothing."""
 
     def inputs_for(self, values: Mapping[str, Any]) -> Mapping[str, InputSpec]:
         """The inputs that count for a node with these prompt values."""

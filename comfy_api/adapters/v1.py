@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from comfy_api.adapters.stream_roles import known_arguments, read_roles
 from comfy_execution.node_spec import InputSpec, NodeSpec, OutputSpec
 
 _SECTIONS = (("required", True), ("optional", False))
@@ -27,20 +28,31 @@ def describe(class_type: str, node_class: type) -> NodeSpec:
     }
     is_list = bool(getattr(cls, "INPUT_IS_LIST", False))
     function = getattr(cls, cls.FUNCTION, None)
+    outputs = _outputs(cls)
+    is_output = getattr(cls, "OUTPUT_NODE", False) is True
+    shows_results = bool(getattr(cls, "HAS_INTERMEDIATE_OUTPUT", False))
+    declared_streams = {
+        "frame_wise": getattr(cls, "FRAME_WISE", None),
+        "grain": getattr(cls, "FRAME_WISE_GRAIN", None),
+        "stream_inputs": getattr(cls, "STREAM_INPUTS", None),
+        "passthrough": getattr(cls, "PASSTHROUGH", None),
+        "shows": is_output or shows_results,
+    }
     return NodeSpec(
         class_type=class_type,
         node_class=node_class,
         behaviour=V1Behaviour(node_class, hidden, is_list),
         inputs=inputs,
-        outputs=_outputs(cls),
+        outputs=outputs,
         hidden=hidden,
         api="v1",
-        is_output=getattr(cls, "OUTPUT_NODE", False) is True,
+        is_output=is_output,
         input_is_list=is_list,
         not_idempotent=bool(getattr(cls, "NOT_IDEMPOTENT", False)),
-        has_intermediate_output=bool(getattr(cls, "HAS_INTERMEDIATE_OUTPUT", False)),
+        has_intermediate_output=shows_results,
         is_async=inspect.iscoroutinefunction(function),
         expand_inputs=_open_ended(declared, inputs),
+        streams=read_roles(cls, function, inputs, outputs, declared_streams),
     )
 
 
@@ -66,6 +78,27 @@ class V1Behaviour:
         if not self._hidden:
             return function(**inputs)
         return function(**inputs, **self._named(hidden))
+
+    def open_stream(
+        self, instance: Any, inputs: Mapping[str, Any], hidden: Mapping[str, Any]
+    ) -> Any | Awaitable[Any]:
+        """Runs the author's `open_stream`."""
+        return instance.open_stream(**inputs, **self._accepted(instance.open_stream, hidden))
+
+    def drain_stream(self, instance: Any, inputs: Mapping[str, Any], hidden: Mapping[str, Any]) -> Any:
+        """The author's `drain_stream`; an ordinary function that is a generator is one too."""
+        drain = getattr(instance, "drain_stream", None)
+        if drain is None:
+            return self.call(instance, inputs, hidden)
+        return drain(**inputs, **self._accepted(drain, hidden))
+
+    def stream_estimate(self, instance: Any, inputs: Mapping[str, Any]) -> Any:
+        """The author's estimate, from the inputs that it has parameters for."""
+        return instance.stream_estimate(**known_arguments(instance.stream_estimate, inputs))
+
+    def stream_shape(self, instance: Any, shape: tuple[int, ...], inputs: Mapping[str, Any]) -> Any:
+        """The author's frame shape, from the inputs that it has parameters for."""
+        return instance.stream_shape(shape, **known_arguments(instance.stream_shape, inputs))
 
     @property
     def lazy_check(self) -> Callable[..., Any] | None:

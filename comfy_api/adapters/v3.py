@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from typing import Any
 
+from comfy_api.adapters.stream_roles import adapted_generator, known_arguments, read_roles
 from comfy_api.errors import SchemaError
 from comfy_api.schema.dynamic import has_dynamic, nest, unfold
 from comfy_api.schema.hidden import HiddenHolder
@@ -30,15 +31,24 @@ def describe(class_type: str, node_class: type[ComfyNode]) -> NodeSpec:
     """
     schema = node_class.GET_SCHEMA()
     expand_inputs = _unfolder(schema) if has_dynamic(schema.inputs) else None
+    inputs = _static_inputs(schema)
+    outputs = tuple(
+        OutputSpec(output.get_io_type(), str(name), output.is_output_list, output.tooltip)
+        for output, name in zip(schema.outputs, output_names(schema), strict=True)
+    )
+    declared_streams = {
+        "frame_wise": schema.frame_wise,
+        "grain": schema.frame_wise_grain,
+        "stream_inputs": schema.stream_inputs,
+        "passthrough": schema.passthrough,
+        "shows": schema.is_output_node or schema.has_intermediate_output,
+    }
     return NodeSpec(
         class_type=class_type,
         node_class=node_class,
         behaviour=V3Behaviour(node_class, schema),
-        inputs=_static_inputs(schema),
-        outputs=tuple(
-            OutputSpec(output.get_io_type(), str(name), output.is_output_list, output.tooltip)
-            for output, name in zip(schema.outputs, output_names(schema), strict=True)
-        ),
+        inputs=inputs,
+        outputs=outputs,
         hidden={hidden.name: hidden.value for hidden in schema.hidden},
         api="v3",
         is_output=schema.is_output_node,
@@ -49,6 +59,7 @@ def describe(class_type: str, node_class: type[ComfyNode]) -> NodeSpec:
         can_expand=schema.enable_expand,
         is_async=inspect.iscoroutinefunction(node_class.execute),
         expand_inputs=expand_inputs,
+        streams=read_roles(node_class, node_class.execute, inputs, outputs, declared_streams),
     )
 
 
@@ -87,6 +98,29 @@ class V3Behaviour:
         """Runs `execute` once; its result comes back in the V1 form."""
         found = self._clone(hidden).execute(**self._arguments(inputs))
         return self._await_result(found) if inspect.isawaitable(found) else self._v1_result(found)
+
+    def open_stream(
+        self, instance: object, inputs: Mapping[str, Any], hidden: Mapping[str, Any]
+    ) -> Any | Awaitable[Any]:
+        """Runs the author's `open_stream`; its result comes back in the V1 form."""
+        found = self._clone(hidden).open_stream(**self._arguments(inputs))  # type: ignore[attr-defined]
+        return self._await_result(found) if inspect.isawaitable(found) else self._v1_result(found)
+
+    def drain_stream(self, instance: object, inputs: Mapping[str, Any], hidden: Mapping[str, Any]) -> Any:
+        """The author's `drain_stream` (or an `execute` that is a generator); its result in the V1 form."""
+        clone: Any = self._clone(hidden)
+        drain = getattr(clone, "drain_stream", None) or clone.execute
+        return adapted_generator(drain(**self._arguments(inputs)), self._v1_result)
+
+    def stream_estimate(self, instance: object, inputs: Mapping[str, Any]) -> Any:
+        """The author's estimate, from the inputs that it has parameters for."""
+        estimate = self.node_class.stream_estimate  # type: ignore[attr-defined]
+        return estimate(**known_arguments(estimate, self._arguments(inputs)))
+
+    def stream_shape(self, instance: object, shape: tuple[int, ...], inputs: Mapping[str, Any]) -> Any:
+        """The author's frame shape, from the inputs that it has parameters for."""
+        of_shape = self.node_class.stream_shape  # type: ignore[attr-defined]
+        return of_shape(shape, **known_arguments(of_shape, self._arguments(inputs)))
 
     async def _await_result(self, found: Awaitable[Any]) -> Any:
         return self._v1_result(await found)

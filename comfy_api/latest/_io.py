@@ -23,8 +23,8 @@ from comfy_api.schema.sockets import (
 from comfy_api.schema.values_media import (
     Audio, BBOX, CameraInfoState, Compositor, FaceAnalysis, File3DAny, File3DFBX, File3DGLB, File3DGLTF,
     File3DKSPLAT, File3DOBJ, File3DPLY, File3DSPLAT, File3DSPZ, File3DSTL, File3DUSDZ, Histogram, Image,
-    ImageCompare, Latent, Layers, Load3D, Load3DAnimation, Load3DCamera, Load3DModelInfo, Mask, Mesh, Point,
-    ResolutionPreview, SEGS, SVG, Splat, Tracks, Video, VideoEdit, Voxel,
+    ImageCompare, ImageStream, Latent, LatentStream, Layers, Load3D, Load3DAnimation, Load3DCamera,
+    Load3DModelInfo, Mask, Mesh, Point, ResolutionPreview, SEGS, SVG, Splat, Tracks, Video, VideoEdit, Voxel,
 )
 from comfy_api.schema.values_model import (
     Accumulation, AnyType, Array, AudioEncoder, AudioEncoderOutput, BackgroundRemoval, Clip, ClipVision,
@@ -51,9 +51,9 @@ __all__ = [
     "File3DAny", "File3DFBX", "File3DGLB", "File3DGLTF", "File3DKSPLAT", "File3DOBJ", "File3DPLY",
     "File3DSPLAT", "File3DSPZ", "File3DSTL", "File3DUSDZ", "Float", "FlowControl", "FolderType", "Gligen",
     "Guider", "Hidden", "HiddenHolder", "Histogram", "HookKeyframes", "Hooks", "Image", "ImageCompare",
-    "Input", "Int", "Latent", "LatentOperation", "LatentUpscaleModel", "Layers", "Load3D",
-    "Load3DAnimation", "Load3DCamera", "Load3DModelInfo", "LoraModel", "LossMap", "MODEL_PATCH", "Mask",
-    "MatchType", "Mesh", "Model", "ModelPatch", "MultiCombo", "MultiType", "NodeOutput", "NodeReplace", "Noise",
+    "ImageStream", "Input", "Int", "Latent", "LatentOperation", "LatentStream", "LatentUpscaleModel",
+    "Layers", "Load3D", "Load3DAnimation", "Load3DCamera", "Load3DModelInfo", "LoraModel", "LossMap", "MODEL_PATCH",
+    "Mask", "MatchType", "Mesh", "Model", "ModelPatch", "MultiCombo", "MultiType", "NodeOutput", "NodeReplace", "Noise",
     "NumberDisplay", "Output", "Photomaker", "Point", "PriceBadge", "PriceBadgeDepends", "Range",
     "RemoteComboOptions", "RemoteItemSchema", "RemoteOptions", "ResolutionPreview", "SEGS", "SVG",
     "Sampler", "Schema", "Sigmas", "Splat", "String", "StyleModel", "TimestepsRange", "Tracks",

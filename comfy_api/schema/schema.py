@@ -9,6 +9,7 @@ from typing import Any, Literal
 from comfy_api.errors import SchemaError
 from comfy_api.schema.hidden import Hidden
 from comfy_api.schema.sockets import SocketInput, SocketOutput
+from comfy_execution.streaming.contract import STREAM_TYPES
 
 
 @dataclass
@@ -43,6 +44,10 @@ class Schema:
 
     `node_id` is the class type in prompts and must be unique; `category` a path like "image/exposure".
     Output nodes also get the hidden prompt and extra_pnginfo, API nodes the two credentials.
+    Streams: `frame_wise` names the per-frame inputs of an `execute` that may be called chunk by chunk (with
+    `frame_wise_grain` g, on frames [kg, (k+1)g) only); `stream_inputs` the inputs that `open_stream` and
+    `drain_stream` take as streams (all of a streamable type by default); `passthrough` the input whose frames
+    go unchanged to every stream output.
     """
 
     node_id: str
@@ -66,6 +71,10 @@ class Schema:
     essentials_category: str | None = None
     has_intermediate_output: bool = False
     loop_boundary: Literal["start", "end"] | None = None
+    frame_wise: list[str] | None = None
+    frame_wise_grain: int | None = None
+    stream_inputs: list[str] | None = None
+    passthrough: str | None = None
 
     def finalize(self) -> None:
         """Fills in what follows from the flags: lists, hidden inputs, output ids. Safe to call again."""
@@ -89,12 +98,35 @@ class Schema:
             raise SchemaError("needs a non-empty node_id", field="node_id")
         self._check_list("inputs", self.inputs, SocketInput)
         self._check_list("outputs", self.outputs, SocketOutput)
+        self._check_streams()
         for hidden in self.hidden:
             if not isinstance(hidden, Hidden):
                 raise SchemaError(f"hidden takes members of io.Hidden, not {hidden!r}", node_id=self.node_id)
         for entry in self.inputs:
             for problem in entry.problems():
                 raise SchemaError(problem, node_id=self.node_id, field=f"input {entry.id!r}")
+
+    def _check_streams(self) -> None:
+        known = {entry.id for entry in self.inputs}
+        passed = [] if self.passthrough is None else [self.passthrough]
+        for name, ids in (
+            ("frame_wise", self.frame_wise),
+            ("stream_inputs", self.stream_inputs),
+            ("passthrough", passed),
+        ):
+            for unknown in [entry_id for entry_id in ids or () if entry_id not in known]:
+                raise SchemaError(f"names no input: {unknown!r}", node_id=self.node_id, field=name)
+        if self.frame_wise_grain is not None and self.frame_wise_grain < 1:
+            raise SchemaError(
+                "is a number of frames from 1 on", node_id=self.node_id, field="frame_wise_grain"
+            )
+        for output in self.outputs:
+            if output.is_output_list and output.get_io_type() in STREAM_TYPES:
+                raise SchemaError(
+                    "a stream output cannot be a list; list-mapped inputs give one stream per item",
+                    node_id=self.node_id,
+                    field=f"output {output.id!r}",
+                )
 
     def _check_list(
         self, name: str, entries: Sequence[SocketInput | SocketOutput], kind: type[SocketInput | SocketOutput]

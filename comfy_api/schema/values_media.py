@@ -23,6 +23,16 @@ class Latent(ComfyTypeIO):
     """{"samples": (b,c,h,w) or (b,c,t,h,w), "noise_mask"?, "batch_index"?}."""
 
 
+@comfytype(io_type="IMAGE_STREAM")
+class ImageStream(ComfyTypeIO):
+    """Pictures handed on while they are made: an `ImageStreamInput` (`comfy_api.streams`)."""
+
+
+@comfytype(io_type="LATENT_STREAM")
+class LatentStream(ComfyTypeIO):
+    """Latents handed on while they are made: a `LatentStreamInput` (`comfy_api.streams`)."""
+
+
 @comfytype(io_type="AUDIO")
 class Audio(ComfyTypeIO):
     """{"waveform": (b,channels,samples) float32, "sample_rate": Hz}."""

@@ -1,4 +1,4 @@
-"""Door behind `comfy_api.latest.Input`. Homes: `comfy_api.media.*`."""
+"""Door behind `comfy_api.latest.Input`. Homes: `comfy_api.media.*`, `comfy_api.streams`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,22 @@ from comfy_api.media.values import MaskInput as Mask
 from comfy_api.media.values import MaskInput as MaskInput
 from comfy_api.media.video_input import VideoInput as Video
 from comfy_api.media.video_input import VideoInput as VideoInput
+from comfy_api.streams import ImageStreamInput as ImageStream
+from comfy_api.streams import ImageStreamInput as ImageStreamInput
+from comfy_api.streams import LatentStreamInput as LatentStream
+from comfy_api.streams import LatentStreamInput as LatentStreamInput
 
 __all__ = [
     "Audio",
     "AudioInput",
     "Image",
     "ImageInput",
+    "ImageStream",
+    "ImageStreamInput",
     "Latent",
     "LatentInput",
+    "LatentStream",
+    "LatentStreamInput",
     "Mask",
     "MaskInput",
     "Video",

@@ -1,0 +1,7 @@
+"""Door for packs written for the stream branch. Home: `comfy_api.streams`."""
+
+from __future__ import annotations
+
+from comfy_api.streams import ImageStreamInput as ImageStreamInput
+
+__all__ = ["ImageStreamInput"]
