@@ -28,7 +28,7 @@ IDLE_LIMIT_BYTES = 600 * 1024 * 1024
 def command_lines() -> list[str]:
     """Every shell block of the README that calls curl."""
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    return [block for block in blocks if "curl" in block]
+    return [block for block in blocks if re.search(r"^curl ", block, re.MULTILINE)]
 
 
 @pytest.fixture(scope="module")
