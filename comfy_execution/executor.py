@@ -12,6 +12,7 @@ from typing import Any
 
 from comfy_execution.caching.base import ResultCache
 from comfy_execution.caching.modes import CacheType, make_cache
+from comfy_execution.explain import Explanations
 from comfy_execution.messages import MessageSink, PromptMessages, node_meta
 from comfy_execution.objects import NodeObjects
 from comfy_execution.progress import (
@@ -33,7 +34,8 @@ logger = logging.getLogger(__name__)
 class PromptExecutor:
     """The engine of one server. Belongs to one thread, whose asyncio loop it owns.
 
-    `success`, `status_messages` and `history_result` tell about the last prompt.
+    `success`, `status_messages` and `history_result` tell about the last prompt; `explanations` why the nodes of the
+    last prompts ran or not, and may be read from any thread.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class PromptExecutor:
         self._registry = registry
         self._objects = NodeObjects()
         self._runner: asyncio.Runner | None = None
+        self.explanations = Explanations()
         self.success = True
         self.status_messages: list[tuple[str, dict[str, Any]]] = []
         self.history_result: dict[str, Any] = {"outputs": {}, "meta": {}}
@@ -111,6 +114,7 @@ class PromptExecutor:
         )
         state = RunState(context)
         run = PromptRun(context, state)
+        cached: list[str] = []
         messages.started()
         try:
             cached = await state.prepare()
@@ -126,6 +130,7 @@ class PromptExecutor:
             messages.failed(error_report(position, error, {}, prompt))
         finally:
             self._keep_history(run, dynprompt)
+            self._explain(prompt_id, state, cached, run)
             self.server.last_node_id = None
             get_progress_state().reset_handlers()
 
@@ -147,6 +152,14 @@ class PromptExecutor:
                 run.report["exception_message"].rstrip(),
             )
             messages.failed(run.report)
+
+    def _explain(self, prompt_id: str, state: RunState, cached: Sequence[str], run: PromptRun) -> None:
+        found = self.explanations.note(
+            prompt_id, state.sent_ids, state.key_parts, frozenset(cached), run.executed.keys()
+        )
+        if logger.isEnabledFor(logging.DEBUG):
+            for node_id, why in found.items():
+                logger.debug("node %s ran: %s, %s %s", node_id, why.ran, why.why.value, list(why.inputs))
 
     def _keep_history(self, run: PromptRun, dynprompt: DynamicPrompt) -> None:
         self.history_result = {

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from comfy_execution.caching.base import CacheEntry, ResultCache
-from comfy_execution.caching.keys import KeyBook
+from comfy_execution.caching.keys import KeyBook, KeyParts
 from comfy_execution.errors import NodeNotFoundError
 from comfy_execution.fingerprints import read_fingerprints
 from comfy_execution.graph import Dependency
@@ -85,6 +85,16 @@ class RunState:
         key = self._keys[node_id]
         if key is not None:
             self._context.cache.put(key, entry)
+
+    @property
+    def sent_ids(self) -> Collection[str]:
+        """Ids of the nodes of the prompt as it was sent."""
+        return self._context.prompt.original_prompt.keys()
+
+    @property
+    def key_parts(self) -> Mapping[str, KeyParts]:
+        """What the keys of this prompt's nodes are made of."""
+        return self._keys.parts
 
     def let_go(self, node_ids: Iterable[str]) -> None:
         """Results that no planned node needs any more."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from comfy_execution.caching.base import Key
@@ -27,11 +28,34 @@ class _NeverEqualError(ValueError):
     """The value has no lasting text form."""
 
 
+@dataclass(frozen=True, slots=True)
+class KeyParts:
+    """What a node's key is made of, as texts that are equal for equal content.
+
+    `inputs`: constants start with "=", links with "<". None stands for what is never equal to anything.
+    """
+
+    class_type: str
+    fingerprint: str | None
+    inputs: Mapping[str, str | None]
+    identity: str = ""
+
+    def digest(self, scope: Key) -> Key | None:
+        """The key, None when a part is never equal."""
+        if self.fingerprint is None or None in self.inputs.values():
+            return None
+        texts = [self.class_type, self.fingerprint, self.identity]
+        texts += [f"{name!r}{self.inputs[name]}" for name in sorted(self.inputs)]
+        data = "\0".join(texts).encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(data + scope, digest_size=_DIGEST_BYTES).digest()
+
+
 class KeyBook:
     """Keys of the nodes of one prompt. `scope` keeps an expansion's nodes apart from equal ones elsewhere."""
 
     def __init__(self) -> None:
         self._keys: dict[str, Key | None] = {}
+        self.parts: dict[str, KeyParts] = {}
 
     def __getitem__(self, node_id: str) -> Key | None:
         return self._keys.get(node_id)
@@ -54,40 +78,38 @@ class KeyBook:
         for node_id in nodes:
             self._keys.pop(node_id, None)
         for node_id in sources_first(nodes):
-            self._keys[node_id] = self._key(
-                node_id, nodes[node_id], specs[node_id], fingerprints.get(node_id), scope
-            )
+            parts = self._parts_of(node_id, nodes[node_id], specs[node_id], fingerprints.get(node_id))
+            self.parts[node_id] = parts
+            self._keys[node_id] = parts.digest(scope)
 
     def add_unkeyed(self, node_ids: Iterable[str]) -> None:
         """Nodes that are never the same as others."""
         for node_id in node_ids:
             self._keys[node_id] = None
 
-    def _key(
-        self, node_id: str, node: Mapping[str, Any], spec: NodeSpec, fingerprint: Any, scope: Key
-    ) -> Key | None:
-        parts = [spec.class_type]
-        try:
-            if fingerprint is not None:
-                parts.append(f"~{_text(fingerprint, 0)}")
-            if spec.not_idempotent or not _ID_TYPES.isdisjoint(spec.hidden.values()):
-                parts.append(f"@{node_id}")
-            inputs = node["inputs"]
-            for name in sorted(inputs):
-                value = inputs[name]
-                if is_link(value):
-                    source = self._keys.get(value[0])
-                    if source is None:
-                        return None
-                    parts.append(f"{name!r}<{source.hex()}:{value[1]!r}")
-                else:
-                    parts.append(f"{name!r}={_text(value, 0)}")
-        except _NeverEqualError:
-            return None
-        digest = hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES)
-        if scope:
-            digest.update(scope)
-        return digest.digest()
+    def _parts_of(self, node_id: str, node: Mapping[str, Any], spec: NodeSpec, fingerprint: Any) -> KeyParts:
+        inputs: dict[str, str | None] = {}
+        for name, value in node["inputs"].items():
+            if is_link(value):
+                source = self._keys.get(value[0])
+                inputs[name] = None if source is None else f"<{source.hex()}:{value[1]!r}"
+            else:
+                text = _lasting_text(value)
+                inputs[name] = None if text is None else f"={text}"
+        has_id = spec.not_idempotent or not _ID_TYPES.isdisjoint(spec.hidden.values())
+        return KeyParts(
+            spec.class_type,
+            "" if fingerprint is None else _lasting_text(fingerprint),
+            inputs,
+            f"@{node_id}" if has_id else "",
+        )
+
+
+def _lasting_text(value: Any) -> str | None:
+    try:
+        return _text(value, 0)
+    except _NeverEqualError:
+        return None
 
 
 def _text(value: Any, depth: int) -> str:
