@@ -8,6 +8,7 @@
     │   ├── StreamOrderError          a message does not fit where its stream stands
     │   ├── UnknownStreamFormatError (LookupError)   neither msgpack nor protobuf
     │   └── UnknownSpaceError (LookupError)          no map for this latent space id or hash
+    ├── ListenerGoneError (ConnectionError)          whoever read a graph's latents reads no more
     ├── RequestRefusedError           a server answered a request for latents with an ordinary error
     └── RemoteProtocolError           the peer sent bytes that the protocol does not allow
         ├── LimitExceededError        ... or claims more than the receiver is willing to hold
@@ -90,6 +91,15 @@ class UnknownSpaceError(LocalProtocolError, LookupError):
         self.wanted = _shortened(wanted)
         self.known = known
         super().__init__(f"latent space {self.wanted} is not known here, expected one of {', '.join(known)}")
+
+
+class ListenerGoneError(CodecError, ConnectionError):
+    """Nobody reads the latents that a graph emits any more. prompt_id, channel: whose."""
+
+    def __init__(self, prompt_id: str, channel: str) -> None:
+        self.prompt_id = prompt_id
+        self.channel = channel
+        super().__init__(f"nobody reads channel {channel!r:.80} of prompt {prompt_id} any more")
 
 
 class RequestRefusedError(CodecError):

@@ -10,6 +10,7 @@ from comfy_extras.core import CORE_MODULES
 EXTRA_MODULES: tuple[str, ...] = (
     "comfy_extras.nodes_codec",
     "comfy_extras.nodes_compositing",
+    "comfy_extras.nodes_conditioning_frames",
     "comfy_extras.nodes_images",
     "comfy_extras.nodes_latent",
     "comfy_extras.nodes_mask",

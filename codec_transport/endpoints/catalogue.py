@@ -10,10 +10,12 @@ from typing import Any
 
 from codec_transport.endpoints.negotiation_records import ModelFacts
 from codec_transport.endpoints.rejection import RejectionError
-from codec_transport.endpoints.templates import has_template
+from codec_transport.endpoints.templates import has_template, template_name
+from codec_transport.endpoints.workflows import Workflow
 from codec_transport.errors import UnknownSpaceError
 from codec_transport.spaces.builtin import SD1_SPACE_ID
-from codec_transport.spaces.registry import SpaceRegistry
+from codec_transport.spaces.registry import LatentMap, SpaceRegistry
+from codec_transport.spaces.space import VIDEO_LATENTS, LatentSpace
 from comfy.errors import WeightsError
 from comfy.models.families import detect_family, diffusion_prefix
 from comfy.sampling.registry import SAMPLER_NAMES, SCHEDULER_NAMES
@@ -23,6 +25,10 @@ DEMO_CHECKPOINT = "codec-demo-sd1.safetensors"
 ALIASES = {"demo": DEMO_CHECKPOINT, "codec-demo": DEMO_CHECKPOINT}
 MODEL_SUFFIXES = (".safetensors", ".sft")
 """Only files whose header tells what they are can answer; a pickle would have to be opened to know."""
+
+
+MAX_BATCH_FRAMES = 240
+"""Frames of a clip that is sampled as one batch of pictures: ten seconds, and memory grows with each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +147,11 @@ def read_model(file: str, path: str) -> ServedModel:
 
 def facts_of(model: ServedModel, spaces: SpaceRegistry, base_url: str) -> ModelFacts:
     """What negotiation must know of a model; a space that is not in the registry leaves pixels only."""
-    try:
-        space, latent_map = spaces.get(model.latent_space), spaces.map(model.latent_space, base_url)
-    except UnknownSpaceError:
-        space, latent_map = None, None
+    space, latent_map = _space_and_map(model.latent_space, spaces, base_url)
+    is_clip_maker = space is not None and VIDEO_LATENTS in space.modalities
     return ModelFacts(
+        has_video=is_clip_maker and has_template(template_name(model.family, is_clip=True)),
+        max_frames=MAX_BATCH_FRAMES,
         name=model.checkpoint,
         space=space,
         latent_map=latent_map,
@@ -153,6 +159,30 @@ def facts_of(model: ServedModel, spaces: SpaceRegistry, base_url: str) -> ModelF
         sampler_names=tuple(SAMPLER_NAMES),
         schedulers=tuple(SCHEDULER_NAMES),
     )
+
+
+def facts_of_workflow(
+    workflow: Workflow, models: ModelCatalogue, spaces: SpaceRegistry, base_url: str
+) -> ModelFacts:
+    """What negotiation must know of a caller's graph: its space is the node's own, else its checkpoint's.
+
+    Raises: RejectionError as `ModelCatalogue.resolve`.
+    """
+    space_id = workflow.latent_space
+    if space_id is None and workflow.checkpoint is not None:
+        served = models.resolve(workflow.checkpoint)
+        space_id = served.latent_space if served is not None else None
+    space, latent_map = _space_and_map(space_id, spaces, base_url)
+    return ModelFacts(workflow.checkpoint or "workflow", space, latent_map, has_video=True)
+
+
+def _space_and_map(
+    space_id: str | None, spaces: SpaceRegistry, base_url: str
+) -> tuple[LatentSpace | None, LatentMap | None]:
+    try:
+        return spaces.get(space_id or ""), spaces.map(space_id or "", base_url)
+    except UnknownSpaceError:
+        return None, None
 
 
 def _number(metadata: Mapping[str, Any], key: str, default: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +13,13 @@ from aiohttp import web
 from codec_transport.channel import LatentChannels, channels
 from codec_transport.endpoints.catalogue import ModelCatalogue
 from codec_transport.endpoints.negotiation_records import RequestLimits
+from codec_transport.endpoints.patience import ClientGoneError, StreamLimits, StreamSlots
 from codec_transport.endpoints.rejection import RejectionError
 from codec_transport.endpoints.runner import PromptRunner
 from codec_transport.errors import LocalProtocolError
 from codec_transport.spaces.registry import SpaceRegistry, checked_base_url
+
+logger = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -39,7 +43,15 @@ class CodecContext:
     limits: RequestLimits = field(default_factory=RequestLimits)
     channels: LatentChannels = field(default_factory=lambda: channels)
     max_waiting: int = MAX_WAITING
+    streams: StreamLimits = field(default_factory=StreamLimits)
+    slots: StreamSlots = field(init=False)
 
+    def __post_init__(self) -> None:
+        self.slots = StreamSlots(self.streams.max_per_client)
+
+
+CLIENT_GONE = 499
+"""Nobody gets it; what proxies write into their logs for a client that left."""
 
 CODEC: web.AppKey[CodecContext] = web.AppKey("codec", CodecContext)
 
@@ -68,5 +80,8 @@ def answering(handler: Handler) -> Handler:
         except RejectionError as error:
             headers = {"Cache-Control": "no-store", **error.headers}
             return web.json_response(error.body(), status=error.status, headers=headers)
+        except ClientGoneError as error:
+            logger.info("%s %s: %s", request.method, request.path, error)
+            return web.Response(status=CLIENT_GONE)
 
     return answer

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from codec_transport.endpoints.catalogue import facts_of
+from codec_transport.endpoints.catalogue import facts_of, facts_of_workflow
 from codec_transport.endpoints.context import answering, base_url_of, codec_of
 from codec_transport.endpoints.latent_answer import answer_latents
 from codec_transport.endpoints.negotiation import negotiate
 from codec_transport.endpoints.negotiation_records import Endpoint, ModelFacts
 from codec_transport.endpoints.pixel_answer import answer_pixels
 from codec_transport.endpoints.rejection import RejectionError
-from codec_transport.endpoints.submission import graph_values
+from codec_transport.endpoints.workflows import Workflow
 from codec_transport.wire.codings import AVAILABLE_CODINGS
 
 
@@ -35,21 +35,21 @@ async def _generate(request: web.Request, endpoint: Endpoint) -> web.StreamRespo
         found = context.models.resolve(name)
         return None if found is None else facts_of(found, context.spaces, base_url)
 
+    def resolve_workflow(workflow: Workflow) -> ModelFacts:
+        return facts_of_workflow(workflow, context.models, context.spaces, base_url)
+
     generation = negotiate(
         await _body(request, context.limits.max_body_bytes),
         request.headers,
         endpoint=endpoint,
         resolve_model=resolve,
+        resolve_workflow=resolve_workflow,
         limits=context.limits,
         codings=AVAILABLE_CODINGS,
     )
-    model = context.models.resolve(generation.model)
-    if model is None:
-        raise RejectionError(404, "model_not_found", "the model has just gone", param="model")
-    values = graph_values(generation, model)
     if generation.latents is not None:
-        return await answer_latents(request, context, generation, generation.latents, values)
-    return await answer_pixels(request, context, generation, values)
+        return await answer_latents(request, context, generation, generation.latents)
+    return await answer_pixels(request, context, generation)
 
 
 async def _body(request: web.Request, max_bytes: int) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from codec_transport.endpoints.negotiation_fields import FieldReader, parse_json_object
@@ -32,6 +33,7 @@ from codec_transport.endpoints.negotiation_records import (
     VersionFloor,
 )
 from codec_transport.endpoints.rejection import RejectionError, VersionRequiredError
+from codec_transport.endpoints.workflows import Workflow, checked_graph, read_workflow
 from codec_transport.spaces.space import MODALITIES, LatentSpace
 from codec_transport.wire.encoder import STREAM_FORMATS
 from codec_transport.wire.layouts import PIPELINE_LAYOUTS, PIPELINES, Scales
@@ -40,10 +42,12 @@ PIXEL_MODALITIES: tuple[str, ...] = ("image", "images", "video", "pixels", "rgb"
 RESPONSE_FORMATS: tuple[str, ...] = ("b64_json", "url")
 DEFAULT_FPS = 24
 DEFAULT_FRAMES = 24
+NO_MODEL = ModelFacts("workflow", None)  # a caller's graph that nobody asked about
 ASSUMED_VERSION: ClientVersion = (0, 3)  # of a client that asks for latents and does not say
 
 
 ModelResolver = Callable[[str | None], ModelFacts | None]
+WorkflowResolver = Callable[[Workflow], ModelFacts]
 
 
 def negotiate(
@@ -52,6 +56,7 @@ def negotiate(
     *,
     endpoint: Endpoint,
     resolve_model: ModelResolver,
+    resolve_workflow: WorkflowResolver | None = None,
     limits: RequestLimits | None = None,
     codings: tuple[str, ...] = (),
     version_floor: VersionFloor | None = None,
@@ -59,6 +64,7 @@ def negotiate(
     """The request as one record.
 
     resolve_model: name (None for the server's choice) to facts, None for a name that nobody knows.
+    resolve_workflow: a caller's graph to the facts of what makes its latents; without it none are accepted.
     codings: content codings at hand besides identity. Raises: RejectionError.
     """
     limits = limits or RequestLimits()
@@ -66,6 +72,8 @@ def negotiate(
     negotiation = _Negotiation(fields, lower_keys(headers), endpoint, limits, codings)
     wants_latents = negotiation.wants_latents()
     version = negotiation.checked_version(version_floor) if wants_latents else ASSUMED_VERSION
+    if resolve_workflow is not None and fields.has("workflow"):
+        return negotiation.workflow_request(resolve_workflow, version, wants_latents=wants_latents)
     model = negotiation.model(resolve_model, wants_latents=wants_latents)
     return negotiation.request(model, version, wants_latents=wants_latents)
 
@@ -86,6 +94,7 @@ class _Negotiation:
         self.endpoint = endpoint
         self.limits = limits
         self.codings = codings
+        self.default_pipeline = "raw"
         self.media = MediaPreference.parse(headers.get("accept"))
 
     def wants_latents(self) -> bool:
@@ -136,18 +145,35 @@ class _Negotiation:
             raise self._unsupported_modality("pixels", has_pixels=False)
         return facts
 
-    def request(self, model: ModelFacts, version: ClientVersion, *, wants_latents: bool) -> GenerationRequest:
+    def workflow_request(
+        self, resolve: WorkflowResolver, version: ClientVersion, *, wants_latents: bool
+    ) -> GenerationRequest:
+        """A request whose work is the caller's own graph: the fields that describe a picture have no say."""
+        graph = self.fields.raw("workflow")
+        if not wants_latents:
+            request = self.request(NO_MODEL, version, wants_latents=False, needs_prompt=False)
+            return replace(request, graph=checked_graph(graph))
+        _, fps = self._frames(NO_MODEL)
+        workflow = read_workflow(graph, self.fields.text("channel"), float(fps or 0))
+        self.default_pipeline = workflow.pipeline or self.default_pipeline
+        request = self.request(resolve(workflow), version, wants_latents=True, needs_prompt=False)
+        return replace(request, graph=workflow.graph, channel=workflow.channel)
+
+    def request(
+        self, model: ModelFacts, version: ClientVersion, *, wants_latents: bool, needs_prompt: bool = True
+    ) -> GenerationRequest:
         """Everything else, in the order in which a reader of the body would check it."""
         fields, limits = self.fields, self.limits
-        prompt = self._prompt()
+        prompt = self._prompt() if needs_prompt else ""
         negative_prompt = fields.text("negative_prompt", max_chars=limits.max_prompt_chars) or ""
         delivery = self._stream_choice(model) if wants_latents else None
         width, height = self._size(model)
-        num_frames, fps = self._frames()
-        num_images = fields.whole("n", least=1, most=1 if wants_latents else limits.max_images)
+        num_frames, fps = self._frames(model)
+        is_single = wants_latents or self.endpoint is Endpoint.VIDEOS
+        num_images = fields.whole("n", least=1, most=1 if is_single else limits.max_images)
         latents = None
         if delivery is not None:
-            latents = self._delivery(model, delivery, (width, height), num_frames, version)
+            latents = self._delivery(model, delivery, (width, height), (num_frames, fps), version)
         return GenerationRequest(
             endpoint=self.endpoint,
             model=model.name,
@@ -165,6 +191,7 @@ class _Negotiation:
             num_frames=num_frames,
             fps=fps,
             latents=latents,
+            is_stream=fields.flag("stream"),
         )
 
     def _prompt(self) -> str:
@@ -220,7 +247,7 @@ class _Negotiation:
         )
 
     def _pipeline(self, space: LatentSpace) -> str:
-        pipeline = self.fields.text("pipeline") or "raw"
+        pipeline = self.fields.text("pipeline") or self.default_pipeline
         supported = list(space.pipelines_for(self.endpoint.value))
         if pipeline in supported:
             return pipeline
@@ -262,21 +289,21 @@ class _Negotiation:
             raise self._bad_size(param, f"{width}x{height}, at most {bound}")
         return width, height
 
-    def _frames(self) -> tuple[int, int | None]:
+    def _frames(self, model: ModelFacts) -> tuple[int, int | None]:
         """Pixel frames and playback rate; one frame and no rate on the image endpoint."""
         if self.endpoint is Endpoint.IMAGES:
             return 1, None
-        limits = self.limits
-        fps = self.fields.whole("fps", least=1, most=limits.max_fps) or DEFAULT_FPS
-        frames = self.fields.whole("frames", least=1, most=limits.max_frames)
-        seconds = self.fields.number("duration_seconds", least=0.0, most=limits.max_frames)
+        most = min(self.limits.max_frames, model.max_frames)
+        fps = self.fields.whole("fps", least=1, most=self.limits.max_fps) or DEFAULT_FPS
+        frames = self.fields.whole("frames", least=1, most=most)
+        seconds = self.fields.number("duration_seconds", least=0.0, most=most)
         if frames is None and seconds is not None:
             frames = round(fps * seconds)
-            if not 1 <= frames <= limits.max_frames:
+            if not 1 <= frames <= most:
                 raise RejectionError(
                     400,
                     "invalid_value",
-                    f"duration_seconds: {frames} frames at {fps} fps, expected 1 to {limits.max_frames}",
+                    f"duration_seconds: {frames} frames at {fps} fps, expected 1 to {most}",
                     param="duration_seconds",
                 )
         return frames or DEFAULT_FRAMES, fps
@@ -286,10 +313,11 @@ class _Negotiation:
         model: ModelFacts,
         choice: tuple[LatentSpace, str, str],
         size: tuple[int, int],
-        num_frames: int,
+        clip: tuple[int, int | None],
         version: ClientVersion,
     ) -> LatentDelivery:
         space, pipeline, stream_format = choice
+        num_frames, fps = clip
         self._check_map_pin(model)
         accept_encoding = self.headers.get("accept-encoding")
         coding = choose_coding(accept_encoding, self.codings)
@@ -313,6 +341,8 @@ class _Negotiation:
             content_coding=coding,
             is_coding_fallback=coding == IDENTITY and offers_coding(accept_encoding),
             latent_map=model.latent_map if version >= (0, 3) else None,
+            is_clip=self.endpoint is Endpoint.VIDEOS,
+            fps=fps,
         )
 
     def _keyframe_interval(self, space: LatentSpace, pipeline: str) -> int:

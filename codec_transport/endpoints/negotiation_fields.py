@@ -44,6 +44,17 @@ class FieldReader:
         """True when the field is there and null."""
         return name in self._fields and self._fields[name] is None
 
+    def raw(self, name: str) -> Any:
+        """The field as it came; None when it is absent."""
+        return self._fields.get(name)
+
+    def flag(self, name: str) -> bool:
+        """True or false; absent means false. Raises: RejectionError `invalid_type`."""
+        value = self._fields.get(name)
+        if value is not None and not isinstance(value, bool):
+            raise self._wrong_type(name, value, "true or false")
+        return bool(value)
+
     def text(self, name: str, *, max_chars: int = 1000) -> str | None:
         """A text field. Raises: RejectionError `invalid_type`, or `invalid_value` for one too long."""
         value = self._fields.get(name)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from codec_transport.channel import DEFAULT_CHANNEL
 from codec_transport.endpoints.negotiation_headers import IDENTITY, ClientVersion
+from codec_transport.endpoints.templates import Graph
 from codec_transport.spaces.registry import LatentMap
 from codec_transport.spaces.space import IMAGE_LATENTS, VIDEO_LATENTS, LatentSpace
 from codec_transport.wire.layouts import PIPELINE_LAYOUTS, Scales
@@ -56,7 +58,7 @@ class ModelFacts:
 
     name: as the engine knows it. space: its latent space, None when unknown (pixels only). latent_map:
     the space's map as this server publishes it. native_size: (width, height) in pixels.
-    sampler_names, schedulers: what may be named, empty when not checked here.
+    sampler_names, schedulers: what may be named, empty when not checked here. max_frames: pixel frames of a clip.
     """
 
     name: str
@@ -69,13 +71,15 @@ class ModelFacts:
     default_steps: int = DEFAULT_STEPS
     sampler_names: tuple[str, ...] = ()
     schedulers: tuple[str, ...] = ()
+    max_frames: int = 2**31
 
 
 @dataclass(frozen=True, slots=True)
 class LatentDelivery:
     """How the latents of a request travel.
 
-    shape: one frame. total_frames: LatentFrames of the stream. keyframe_interval: for delta pipelines.
+    shape: one frame. total_frames: LatentFrames of the stream, None when not known. is_clip: the items of a
+    batch are frames. fps: playback rate of the decoded clip. keyframe_interval: for delta pipelines.
     content_coding: "identity" or the coding to apply. is_coding_fallback: the client offered codings and
     none was at hand. latent_map: None when the client's version predates the header or there is no map.
     """
@@ -85,11 +89,13 @@ class LatentDelivery:
     stream_format: str
     content_type: str
     shape: tuple[int, ...]
-    total_frames: int
+    total_frames: int | None
     keyframe_interval: int
     content_coding: str = IDENTITY
     is_coding_fallback: bool = False
     latent_map: LatentMap | None = None
+    is_clip: bool = False
+    fps: int | None = None
 
     @property
     def static_scales(self) -> bytes | None:
@@ -119,7 +125,9 @@ class GenerationRequest:
     """A request that will be served. width, height: pixels. seed: None lets the server draw one.
 
     num_images: 1 with latents. fps, num_frames: of the pixel video; 1 frame and None for images.
-    guidance_scale, sampler_name, scheduler: None for the model's own. latents: None for pixels.
+    guidance_scale, sampler_name, scheduler: None for the model's own. latents: None for pixels. graph: the caller's
+    own, None for the model's template; channel: which of its latents; their shape is known only when they come.
+    is_stream: a JSON client wants events while it waits.
     """
 
     endpoint: Endpoint
@@ -138,3 +146,6 @@ class GenerationRequest:
     num_frames: int
     fps: int | None
     latents: LatentDelivery | None
+    graph: Graph | None = None
+    channel: str = DEFAULT_CHANNEL
+    is_stream: bool = False

@@ -20,23 +20,28 @@ Outcome = Literal["latents", "pixels", "files"]
 """Latents into a channel, pictures into the temporary folder, or pictures into the output folder."""
 
 
+def template_name(family: str, *, is_clip: bool) -> str:
+    """Which template of a family makes pictures, or clips."""
+    return f"{family}_video" if is_clip else family
+
+
 @lru_cache
-def _template(family: str) -> str:
-    return (GRAPHS / f"{family}.json").read_text(encoding="utf-8")
+def _template(name: str) -> str:
+    return (GRAPHS / f"{name}.json").read_text(encoding="utf-8")
 
 
-def has_template(family: str) -> bool:
-    """Whether requests can become graphs for this model family."""
-    return (GRAPHS / f"{family}.json").is_file()
+def has_template(name: str) -> bool:
+    """Whether requests can become graphs by this template."""
+    return (GRAPHS / f"{name}.json").is_file()
 
 
-def build_graph(family: str, outcome: Outcome, values: Mapping[str, Any]) -> Graph:
+def build_graph(name: str, outcome: Outcome, values: Mapping[str, Any]) -> Graph:
     """The prompt for one request.
 
     `values` are the template's names without "$".
     Raises: KeyError for a name that the template uses and `values` lacks.
     """
-    template = json.loads(_template(family))
+    template = json.loads(_template(name))
     filled: Graph = _fill({**template["common"], **template[outcome]}, values)
     return filled
 

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Coroutine, Iterator, Mapping
+from typing import Any, TypeVar
 
 from aiohttp import web
 
 from codec_transport.endpoints.context import CodecContext
+from codec_transport.endpoints.patience import ClientGoneError
+
+T = TypeVar("T")
 
 CLIENT_CHECK_S = 0.25
 """How often a waiting answer looks whether its client is still there."""
 
 
-class ClientGoneError(ConnectionError):
-    """The client left before its answer was complete."""
+@contextlib.contextmanager
+def watched(awaitable: Coroutine[Any, Any, T]) -> Iterator[asyncio.Task[T]]:
+    """Runs a call beside others; it is cancelled at the end of the block."""
+    task = asyncio.ensure_future(awaitable)
+    try:
+        yield task
+    finally:
+        task.cancel()
 
 
 @contextlib.contextmanager

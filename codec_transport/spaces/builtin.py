@@ -12,7 +12,14 @@ from __future__ import annotations
 
 import struct
 
-from codec_transport.spaces.space import DecoderNote, LatentSpace, ScalesOrigin, StaticScales
+from codec_transport.spaces.space import (
+    IMAGE_LATENTS,
+    MODALITIES,
+    DecoderNote,
+    LatentSpace,
+    ScalesOrigin,
+    StaticScales,
+)
 
 PROVISIONAL_DEVIATIONS = 4.5
 
@@ -30,7 +37,9 @@ def provisional_scales(deviations: tuple[float, ...]) -> StaticScales:
     )
 
 
-def _sd1_like(space_id: str, native_size: int) -> LatentSpace:
+def _sd1_like(
+    space_id: str, native_size: int, modalities: frozenset[str] = frozenset({IMAGE_LATENTS})
+) -> LatentSpace:
     """A space of the SD1 autoencoder's layout. native_size: pixels along one side."""
     return LatentSpace(
         id=space_id,
@@ -39,10 +48,11 @@ def _sd1_like(space_id: str, native_size: int) -> LatentSpace:
         dtype="fp16",
         static_scales=provisional_scales((1.0, 1.0, 1.0, 1.0)),
         vae_scale_factor=0.18215,
+        modalities=modalities,
         decoder=DecoderNote("torch", "AutoencoderKL"),
     )
 
 
 def builtin_spaces() -> tuple[LatentSpace, ...]:
     """Every built-in space."""
-    return (_sd1_like(SD1_SPACE_ID, 512), _sd1_like(DEMO_SPACE_ID, 256))
+    return (_sd1_like(SD1_SPACE_ID, 512), _sd1_like(DEMO_SPACE_ID, 256, frozenset(MODALITIES)))

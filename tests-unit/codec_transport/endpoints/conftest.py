@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from codec_transport.channel import EmittedLatent, LatentChannels
+from codec_transport.endpoints import catalogue
 from codec_transport.endpoints.catalogue import ModelCatalogue
 from codec_transport.endpoints.context import CodecContext
 from codec_transport.endpoints.routes import add_routes
@@ -62,17 +64,26 @@ def host() -> FakeHost:
     return FakeHost(LatentChannels())
 
 
-@pytest.fixture
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelCatalogue:
-    """A catalogue with one model; reading the header is tested with the catalogue."""
-    from codec_transport.endpoints import catalogue
+DEMO = catalogue.ServedModel(
+    catalogue.DEMO_CHECKPOINT, "sd1", "codec-comfyui/demo-sd1", 128, 3.0, "euler", "normal"
+)
 
-    path = tmp_path / catalogue.DEMO_CHECKPOINT
-    path.write_bytes(b"")
-    demo = catalogue.ServedModel(
-        catalogue.DEMO_CHECKPOINT, "sd1", "codec-comfyui/demo-sd1", 128, 3.0, "euler", "normal"
-    )
-    monkeypatch.setattr(catalogue, "read_model", lambda file, path: demo)
+
+@pytest.fixture
+def serve_model(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Says what the one checkpoint is, where it is not the demo model as it is."""
+
+    def serve(**fields: Any) -> None:
+        monkeypatch.setattr(catalogue, "read_model", lambda file, path: replace(DEMO, **fields))
+
+    serve()
+    return serve
+
+
+@pytest.fixture
+def models(tmp_path: Path, serve_model: Callable[..., None]) -> ModelCatalogue:
+    """A catalogue with one model; reading the header is tested with the catalogue."""
+    (tmp_path / catalogue.DEMO_CHECKPOINT).write_bytes(b"")
     return ModelCatalogue(lambda: [catalogue.DEMO_CHECKPOINT], lambda name: str(tmp_path / name))
 
 

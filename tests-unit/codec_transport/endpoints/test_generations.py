@@ -210,8 +210,11 @@ async def test_a_client_that_leaves_takes_its_prompt_with_it(client, host, heade
     assert len(host.cancelled) == 1
 
 
-async def test_a_model_without_a_video_mode_says_so(client) -> None:
+async def test_a_model_without_a_video_mode_says_so(client, host, serve_model) -> None:
+    serve_model(latent_space="stabilityai/sd-vae-ft-mse")
     answer = await client.post("/v1/videos/generations", json=request(), headers=LATENTS)
+    assert "makes no videos" in (await answer.json())["detail"]
+    assert host.graphs == []
     assert (answer.status, (await answer.json())["error"]["code"]) == (404, "model_not_found")
 
 
