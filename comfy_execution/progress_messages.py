@@ -24,6 +24,10 @@ MAX_PLAIN_NODES = 64
 """Up to so many started nodes every change sends the whole map: 64 nodes make 128 maps, 8192 entries, some 2 MB."""
 COALESCE_S = 0.05
 """Beyond that: 20 maps a second, which is what an eye can follow."""
+MAX_BYTES_PER_S = 20_000_000
+"""Fewer still where a map is large: ids inside of nested expansions grow with their depth, without a limit."""
+_ENTRY_BYTES = 170
+"""JSON of one entry without the ids in it, which it holds five times (once as its key)."""
 
 
 class ProgressMessages(ProgressHandler):
@@ -42,6 +46,7 @@ class ProgressMessages(ProgressHandler):
         self._registry: ProgressRegistry | None = None
         self._entries: dict[str, dict[str, Any]] = {}
         self._missed: set[str] = set()
+        self._size_bytes = 0
         self._sent_at = 0.0
         self._timer: threading.Timer | None = None
 
@@ -50,6 +55,7 @@ class ProgressMessages(ProgressHandler):
         self._registry = registry
         self._entries = {}
         self._missed = set()
+        self._size_bytes = 0
 
     def start_handler(self, node_id: str, state: NodeProgressState, prompt_id: str) -> None:
         """Shows the map."""
@@ -97,10 +103,11 @@ class ProgressMessages(ProgressHandler):
             self._missed.add(node_id)
             return
         with self._lock:
-            self._entries[node_id] = self._entry(node_id, state, prompt_id)
+            self._put(node_id, state, prompt_id)
             if self._missed:
                 self._catch_up(prompt_id)
-            wait_s = self._sent_at + COALESCE_S - self._clock()
+            interval_s = max(COALESCE_S, self._size_bytes / MAX_BYTES_PER_S)
+            wait_s = self._sent_at + interval_s - self._clock()
             if len(self._entries) <= MAX_PLAIN_NODES or wait_s <= 0:
                 self._stop_timer()
                 self._send()
@@ -126,8 +133,13 @@ class ProgressMessages(ProgressHandler):
         known = {} if self._registry is None else self._registry.nodes
         for node_id in self._missed:
             if node_id in known:
-                self._entries[node_id] = self._entry(node_id, known[node_id], prompt_id)
+                self._put(node_id, known[node_id], prompt_id)
         self._missed.clear()
+
+    def _put(self, node_id: str, state: NodeProgressState, prompt_id: str) -> None:
+        if node_id not in self._entries:
+            self._size_bytes += _ENTRY_BYTES + 5 * len(node_id)
+        self._entries[node_id] = self._entry(node_id, state, prompt_id)
 
     def _entry(self, node_id: str, state: NodeProgressState, prompt_id: str) -> dict[str, Any]:
         return {

@@ -97,6 +97,19 @@ def test_many_nodes_send_at_most_one_map_per_interval_and_the_last_one_at_the_en
     assert len(maps[-1]) == 1000
 
 
+def test_large_maps_are_sent_less_often(
+    registry: ProgressRegistry, sink: RecordingSink, clock: Clock
+) -> None:
+    for i in range(2 * MAX_PLAIN_NODES):
+        registry.start_progress(f"{i}.{'0' * 50_000}")  # 250 kB of ids per node
+        clock.now_s += COALESCE_S
+    handler(registry).flush()
+    sizes = [len(message["data"]["nodes"]) for message in received(sink)]
+    assert sizes[:MAX_PLAIN_NODES] == list(range(1, MAX_PLAIN_NODES + 1))
+    assert len(sizes) < MAX_PLAIN_NODES + 10
+    assert sizes[-1] == 2 * MAX_PLAIN_NODES
+
+
 def test_what_was_held_back_goes_out_by_itself(
     registry: ProgressRegistry, sink: RecordingSink, clock: Clock
 ) -> None:
