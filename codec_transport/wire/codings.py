@@ -1,114 +1,108 @@
-"""Content codings of a body: one context per response, flushed after every message.
+"""Content codings of a body: which there are, and the two ends of one response.
 
-A coder returns everything it holds after each message, so that the message can be decoded at once; the
-flush costs under 0.2 % at real frame sizes. A body decoder bounds what it will produce before producing it.
+zstd is used with a dictionary or not at all: published clients refuse it without one. brotli and zstd need
+their packages, which are imported on first use; a coding whose package is missing is not offered.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from importlib.util import find_spec
 
 from codec_transport.errors import LimitExceededError, LocalProtocolError, RemoteProtocolError
+from codec_transport.wire.coders import BodyCoder as BodyCoder
+from codec_transport.wire.coders import BrotliCoder, GzipCoder, IdentityCoder, ZstdCoder
 from codec_transport.wire.messages import Buffer
+from codec_transport.wire.unfolding import (
+    BrotliUnfolder,
+    GzipUnfolder,
+    IdentityUnfolder,
+    Unfolder,
+    ZstdUnfolder,
+)
 
 IDENTITY = "identity"
-_GZIP_WINDOW_BITS = 31  # 32 KiB window, gzip wrapper
-# Run lengths plus Huffman, no search for matches. Quantised latents repeat zeros and nothing else: on unit
-# Gaussian int8, int4 and delta frames this is as small as or smaller than level 6 and 2 to 12 times faster.
-_GZIP_STRATEGY = zlib.Z_RLE
-_GZIP_MEMORY_LEVEL = 9  # longer blocks, fewer Huffman tables
+ZSTD = "zstd"
+_PACKAGES = {ZSTD: "zstandard", "br": "brotli", "gzip": "zlib"}
+# Codings that this process can do, best first; zstd only where a dictionary is at hand.
+KNOWN_CODINGS: tuple[str, ...] = tuple(
+    coding for coding, package in _PACKAGES.items() if find_spec(package) is not None
+)
+# What negotiation may choose from besides identity when there is no dictionary.
+AVAILABLE_CODINGS: tuple[str, ...] = tuple(coding for coding in KNOWN_CODINGS if coding != ZSTD)
 
 
-class BodyCoder(Protocol):
-    """Turns the messages of one response into its coded body."""
-
-    def message(self, buffers: Iterable[Buffer]) -> list[Buffer]:
-        """The coded bytes of one message, flushed."""
-
-    def finish(self) -> list[Buffer]:
-        """What ends the coded body. The coder is of no use afterwards."""
+def codings_at_hand(*, has_dictionary: bool) -> tuple[str, ...]:
+    """What negotiation may choose from besides identity, best first."""
+    return KNOWN_CODINGS if has_dictionary else AVAILABLE_CODINGS
 
 
-class IdentityCoder:
-    """Passes buffers on uncopied."""
+def body_coder(coding: str, *, dictionary: bytes | None = None) -> BodyCoder:
+    """A coder for one response. dictionary: raw bytes, for zstd, which does not go without.
 
-    def message(self, buffers: Iterable[Buffer]) -> list[Buffer]:
-        """The buffers themselves."""
-        return list(buffers)
-
-    def finish(self) -> list[Buffer]:
-        """Nothing."""
-        return []
-
-
-class GzipCoder:
-    """gzip with a sync flush after every message."""
-
-    def __init__(self) -> None:
-        self._compressor = zlib.compressobj(
-            6, zlib.DEFLATED, _GZIP_WINDOW_BITS, _GZIP_MEMORY_LEVEL, _GZIP_STRATEGY
-        )
-
-    def message(self, buffers: Iterable[Buffer]) -> list[Buffer]:
-        """The compressed message, complete."""
-        coded = [self._compressor.compress(buffer) for buffer in buffers]
-        coded.append(self._compressor.flush(zlib.Z_SYNC_FLUSH))
-        return [b"".join(coded)]
-
-    def finish(self) -> list[Buffer]:
-        """The end of the gzip member."""
-        return [self._compressor.flush(zlib.Z_FINISH)]
-
-
-_CODERS: dict[str, Callable[[], BodyCoder]] = {IDENTITY: IdentityCoder, "gzip": GzipCoder}
-# What negotiation may choose from besides identity.
-AVAILABLE_CODINGS: tuple[str, ...] = ("gzip",)
-
-
-def body_coder(coding: str) -> BodyCoder:
-    """A coder for one response. Raises: LocalProtocolError for a coding that is not built in."""
-    if coding not in _CODERS:
-        raise LocalProtocolError(f"content coding {coding!r:.40}, expected one of {', '.join(_CODERS)}")
-    return _CODERS[coding]()
+    Raises: LocalProtocolError for a coding that is not built in, or a dictionary that is none.
+    """
+    if coding == IDENTITY:
+        return IdentityCoder()
+    if coding not in KNOWN_CODINGS:
+        raise LocalProtocolError(f"content coding {coding!r:.40}, expected one of {_names()}")
+    if coding == "gzip":
+        return GzipCoder()
+    if coding == "br":
+        return BrotliCoder()
+    if dictionary is None:
+        raise LocalProtocolError("content coding zstd without a dictionary, expected one")
+    try:
+        return ZstdCoder(dictionary)
+    except ValueError as error:
+        raise LocalProtocolError(f"content coding zstd: {error}") from error
 
 
 class BodyDecoder:
     """Undoes the coding of one body as its bytes come in.
 
     max_bytes: most that the whole body may unfold to; for latents, frames times the longest message.
+    dictionary: the one that the response's `Codec-Zstd-Dict` names, its hash already checked.
+    Raises: RemoteProtocolError for a coding that cannot be undone here.
     """
 
-    def __init__(self, coding: str, *, max_bytes: int) -> None:
-        if coding not in _CODERS:
-            raise RemoteProtocolError(f"content coding {coding!r:.40}, expected one of {', '.join(_CODERS)}")
-        self._decompressor = None if coding == IDENTITY else zlib.decompressobj(_GZIP_WINDOW_BITS)
+    def __init__(self, coding: str, *, max_bytes: int, dictionary: bytes | None = None) -> None:
+        self._coding = coding
+        self._unfolder = _unfolder(coding, dictionary)
         self._max_bytes = max_bytes
         self._num_bytes = 0
 
     def feed(self, chunk: Buffer) -> bytes:
         """The bytes that `chunk` unfolds to. Raises: RemoteProtocolError, LimitExceededError."""
-        if self._decompressor is None:
-            return self._counted(bytes(chunk))
-        if self._decompressor.eof and len(chunk):
-            raise RemoteProtocolError("bytes behind the end of the gzip data")
-        room = self._max_bytes - self._num_bytes
-        try:
-            unfolded = self._decompressor.decompress(chunk, room + 1)
-        except zlib.error as error:
-            raise RemoteProtocolError("the body is not gzip data") from error
-        if self._decompressor.unused_data:
-            raise RemoteProtocolError("bytes behind the end of the gzip data")
-        return self._counted(unfolded)
-
-    def end(self) -> None:
-        """States that the body is over. Raises: RemoteProtocolError when its coding is not complete."""
-        if self._decompressor is not None and not self._decompressor.eof:
-            raise RemoteProtocolError("the body ends inside its gzip data")
-
-    def _counted(self, unfolded: bytes) -> bytes:
+        if self._unfolder.is_complete and self._coding != IDENTITY and len(chunk):
+            raise RemoteProtocolError(f"bytes behind the end of the {self._coding} data")
+        unfolded = self._unfolder.unfold(chunk, self._max_bytes - self._num_bytes)
         self._num_bytes += len(unfolded)
         if self._num_bytes > self._max_bytes:
             raise LimitExceededError("decoded body", claimed=self._num_bytes, limit=self._max_bytes)
         return unfolded
+
+    def end(self) -> None:
+        """States that the body is over. Raises: RemoteProtocolError when its coding is not complete."""
+        if not self._unfolder.is_complete:
+            raise RemoteProtocolError(f"the body ends inside its {self._coding} data")
+
+
+def _unfolder(coding: str, dictionary: bytes | None) -> Unfolder:
+    if coding == IDENTITY:
+        return IdentityUnfolder()
+    if coding not in KNOWN_CODINGS:
+        raise RemoteProtocolError(f"content coding {coding!r:.40}, expected one of {_names()}")
+    if coding == "gzip":
+        return GzipUnfolder()
+    if coding == "br":
+        return BrotliUnfolder()
+    if dictionary is None:
+        raise RemoteProtocolError("the body is zstd data and its dictionary is not at hand")
+    try:
+        return ZstdUnfolder(dictionary)
+    except ValueError as error:
+        raise LocalProtocolError(f"dictionary: {error}") from error
+
+
+def _names() -> str:
+    return ", ".join((*KNOWN_CODINGS, IDENTITY))

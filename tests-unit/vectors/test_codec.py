@@ -59,13 +59,7 @@ def pytest_generate_tests(metafunc):
         cases = manifest.get("malformed", [])
         metafunc.parametrize("malformed", cases, ids=lambda case: f"{case['id']}-{case['format']}")
     if "compressed" in metafunc.fixturenames:
-        no_zstd = pytest.mark.xfail(
-            strict=True, raises=RemoteProtocolError, reason="zstd with dictionaries is not built in yet"
-        )
-        cases = [
-            pytest.param(case, id=case["file"], marks=[no_zstd] if case["content_encoding"] == "zstd" else [])
-            for case in manifest.get("compressed", [])
-        ]
+        cases = [pytest.param(case, id=case["file"]) for case in manifest.get("compressed", [])]
         metafunc.parametrize("compressed", cases)
 
 
@@ -230,7 +224,10 @@ def test_malformed_body_gets_its_documented_verdict(folder, malformed):
 
 def test_compressed_body_unfolds_message_by_message(folder, compressed):
     coded = (folder / compressed["file"]).read_bytes()
-    decoder = BodyDecoder(compressed["content_encoding"], max_bytes=compressed["body_length"])
+    dictionary = dictionary_of(folder, compressed["dict_hash"])
+    decoder = BodyDecoder(
+        compressed["content_encoding"], max_bytes=compressed["body_length"], dictionary=dictionary
+    )
     body, position, expected = b"", 0, 0
     for flush_point, length in zip(compressed["flush_points"], compressed["message_lengths"], strict=True):
         body += decoder.feed(coded[position:flush_point])
@@ -241,13 +238,25 @@ def test_compressed_body_unfolds_message_by_message(folder, compressed):
     assert sha256(body) == compressed["body_sha256"]
     header, frames = received([body], compressed["format"])
     assert (header.pipeline, 1 + len(frames)) == (compressed["pipeline"], len(compressed["message_lengths"]))
-    assert our_coding_keeps_up(header, frames, compressed)
+    assert our_coding_keeps_up(header, frames, compressed, dictionary)
 
 
-def our_coding_keeps_up(header, frames, compressed) -> bool:
+def dictionary_of(folder, label) -> bytes | None:
+    """The dictionary of a hash, from the manifest's list."""
+    if label is None:
+        return None
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    (file,) = (entry["file"] for entry in manifest["dictionaries"] if entry["hash"] == label)
+    content = (folder / file).read_bytes()
+    assert f"sha256:{sha256(content)}" == label
+    return content
+
+
+def our_coding_keeps_up(header, frames, compressed, dictionary) -> bool:
     """Our coder gives each message at once and no more bytes than the vector."""
-    coder = body_coder(compressed["content_encoding"])
-    decoder = BodyDecoder(compressed["content_encoding"], max_bytes=compressed["body_length"])
+    coding, max_bytes = compressed["content_encoding"], compressed["body_length"]
+    coder = body_coder(coding, dictionary=dictionary)
+    decoder = BodyDecoder(coding, max_bytes=max_bytes, dictionary=dictionary)
     num_bytes = 0
     for message in (header, *frames):
         plain = encode_message(message, compressed["format"])
