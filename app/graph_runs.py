@@ -56,6 +56,14 @@ class GraphRuns:
             if not futures:
                 self._waiting.pop(prompt_id, None)
 
+    def graph(self, prompt_id: str) -> Mapping[str, Any] | None:
+        """The graph of a prompt that waits, runs or is in the history; None when it is not known."""
+        entry = self._engine.queue.get_history(prompt_id).get(prompt_id)
+        running, pending = self._engine.queue.get_current_queue_volatile()
+        items = [*running, *pending, *([entry["prompt"]] if entry is not None else [])]
+        found: Mapping[str, Any] | None = next((item[2] for item in items if item[1] == prompt_id), None)
+        return found
+
     def cancel(self, prompt_id: str) -> None:
         """Interrupts the prompt, or takes it out of the queue. Unknown ids are fine."""
         if not self._engine.queue.interrupt_if_running(prompt_id):

@@ -162,18 +162,24 @@ def facts_of(model: ServedModel, spaces: SpaceRegistry, base_url: str) -> ModelF
 
 
 def facts_of_workflow(
-    workflow: Workflow, models: ModelCatalogue, spaces: SpaceRegistry, base_url: str
+    workflow: Workflow | None, models: ModelCatalogue, spaces: SpaceRegistry, base_url: str
 ) -> ModelFacts:
-    """What negotiation must know of a caller's graph: its space is the node's own, else its checkpoint's.
+    """What negotiation must know of a graph: its space is the node's own, else its checkpoint's.
 
-    Raises: RejectionError as `ModelCatalogue.resolve`.
+    workflow: None when nothing is known of it. Raises: RejectionError as `ModelCatalogue.resolve`.
     """
-    space_id = workflow.latent_space
-    if space_id is None and workflow.checkpoint is not None:
-        served = models.resolve(workflow.checkpoint)
+    space_id = None if workflow is None else workflow.latent_space
+    checkpoint = None if workflow is None else workflow.checkpoint
+    if space_id is None and checkpoint is not None:
+        served = models.resolve(checkpoint)
         space_id = served.latent_space if served is not None else None
+    return facts_of_space(space_id, spaces, base_url, name=checkpoint or "workflow")
+
+
+def facts_of_space(space_id: str | None, spaces: SpaceRegistry, base_url: str, *, name: str) -> ModelFacts:
+    """Facts of latents of which only the space is known."""
     space, latent_map = _space_and_map(space_id, spaces, base_url)
-    return ModelFacts(workflow.checkpoint or "workflow", space, latent_map, has_video=True)
+    return ModelFacts(name, space, latent_map, has_video=True)
 
 
 def _space_and_map(

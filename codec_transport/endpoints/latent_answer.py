@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 from aiohttp import web
@@ -73,23 +73,27 @@ async def _answer_when_known(
     return await _answer_at_once(request, context, work, fitted(delivery, [first]), _chained(first, parts))
 
 
-def fitted(delivery: LatentDelivery, parts: list[EmittedLatent]) -> LatentDelivery:
+def num_frames(parts: Sequence[EmittedLatent]) -> int:
+    """Latent frames in all parts: items of the batch, times their own time steps where they have any."""
+    shapes = [part.samples.shape for part in parts]
+    return sum(int(shape[0]) * (int(shape[2]) if len(shape) == 5 else 1) for shape in shapes)
+
+
+def fitted(delivery: LatentDelivery, parts: Sequence[EmittedLatent]) -> LatentDelivery:
     """The delivery with the shape and the number of frames of latents that are at hand.
 
     Raises: RejectionError 500 for a latent that is none of its space, or several where one picture was asked for.
     """
-    shapes = [tuple(part.samples.shape) for part in parts]
-    shape = frame_shape(shapes[0])
-    num_frames = sum(size[0] * (size[2] if len(size) == 5 else 1) for size in shapes)
+    shape, frames = frame_shape(tuple(parts[0].samples.shape)), num_frames(parts)
     if shape[0] != delivery.space.shape[0]:
         message = (
             f"the latent has {shape[0]} channels, space {delivery.space.id} has {delivery.space.shape[0]}"
         )
         raise RejectionError(500, "generation_failed", message)
-    if num_frames > 1 and not delivery.is_clip:
-        message = f"{num_frames} latents came, a picture is one; the video endpoint sends them as frames"
+    if frames > 1 and not delivery.is_clip:
+        message = f"{frames} latents came, a picture is one; the video endpoint sends them as frames"
         raise RejectionError(500, "generation_failed", message)
-    return replace(delivery, shape=shape, total_frames=num_frames if parts[-1].is_last else None)
+    return replace(delivery, shape=shape, total_frames=frames if parts[-1].is_last else None)
 
 
 async def _chained(first: EmittedLatent, rest: AsyncIterator[EmittedLatent]) -> AsyncIterator[EmittedLatent]:

@@ -78,6 +78,31 @@ def negotiate(
     return negotiation.request(model, version, wants_latents=wants_latents)
 
 
+def negotiate_kept(
+    fields: Mapping[str, Any],
+    headers: Mapping[str, str],
+    *,
+    endpoint: Endpoint,
+    model: ModelFacts,
+    default_pipeline: str,
+    fps: int | None,
+    codings: tuple[str, ...] = (),
+    version_floor: VersionFloor | None = None,
+) -> LatentDelivery:
+    """How a latent that is already there travels; its shape and number of frames are the caller's to fill in.
+
+    fields: `pipeline`, `stream_format`, `latent_space`, `keyframe_interval`. default_pipeline: where the request
+    names none, unless the endpoint does not offer it. Raises: RejectionError.
+    """
+    negotiation = _Negotiation(
+        FieldReader(dict(fields)), lower_keys(headers), endpoint, RequestLimits(), codings
+    )
+    version = negotiation.checked_version(version_floor)
+    if model.space is not None and default_pipeline in model.space.pipelines_for(endpoint.value):
+        negotiation.default_pipeline = default_pipeline
+    return negotiation.kept_delivery(model, fps, version)
+
+
 class _Negotiation:
     """One request on its way to a record; each method settles one question or rejects."""
 
@@ -158,6 +183,11 @@ class _Negotiation:
         self.default_pipeline = workflow.pipeline or self.default_pipeline
         request = self.request(resolve(workflow), version, wants_latents=True, needs_prompt=False)
         return replace(request, graph=workflow.graph, channel=workflow.channel)
+
+    def kept_delivery(self, model: ModelFacts, fps: int | None, version: ClientVersion) -> LatentDelivery:
+        """The delivery of a latent whose size is not asked for."""
+        choice = self._stream_choice(model)
+        return self._delivery(model, choice, model.native_size, (1, fps), version)
 
     def request(
         self, model: ModelFacts, version: ClientVersion, *, wants_latents: bool, needs_prompt: bool = True

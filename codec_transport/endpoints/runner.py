@@ -19,6 +19,9 @@ class PromptRunner(Protocol):
     async def outcome(self, prompt_id: str) -> Mapping[str, Any] | None:
         """Waits for the prompt's end; its history entry, None when it was taken out of the queue."""
 
+    def graph(self, prompt_id: str) -> Mapping[str, Any] | None:
+        """The graph of a prompt that waits, runs or is in the history; None when it is not known."""
+
     def cancel(self, prompt_id: str) -> None:
         """Interrupts the prompt, or takes it out of the queue. Unknown ids are fine."""
 

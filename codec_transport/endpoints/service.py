@@ -47,13 +47,19 @@ async def get_info(request: web.Request) -> web.Response:
     facts = None if served is None else facts_of(served, context.spaces, base_url)
     space = None if facts is None else facts.space
     latent_map = None if facts is None else facts.latent_map
+    has_video = facts is not None and facts.has_video
+    modalities = (
+        [] if space is None else [Endpoint.IMAGES.value, *([Endpoint.VIDEOS.value] if has_video else [])]
+    )
     return json_answer(
         {
-            "modality_supported": [Endpoint.IMAGES.value] if space is not None else [],
+            "modality_supported": modalities,
             "stream_format_supported": list(STREAM_FORMATS),
             "compression_supported": [*AVAILABLE_CODINGS, IDENTITY],
             "image_pipelines": [] if space is None else list(space.pipelines_for(Endpoint.IMAGES.value)),
-            "video_pipelines": [],
+            "video_pipelines": list(space.pipelines_for(Endpoint.VIDEOS.value))
+            if space is not None and has_video
+            else [],
             "latent_space_id": None if space is None else space.id,
             "latent_map_url": None if latent_map is None else latent_map.url,
             "latent_map_sha256": None if latent_map is None else latent_map.hash,
