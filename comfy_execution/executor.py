@@ -142,7 +142,7 @@ class PromptExecutor:
             logger.info("prompt interrupted")
             messages.interrupted(run.report)
         else:
-            # The peer tells clients of a cycle made at run time, and writes success into the history (trace 35).
+            # ComfyUI tells clients of a cycle made at run time, and writes success into the history (trace 35).
             self.success = end.outcome is Outcome.CYCLE
             logger.error(
                 "node %s (%s) raised %s: %s",

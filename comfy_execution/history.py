@@ -41,7 +41,7 @@ def lost_entry(item: Sequence[Any], timestamp_ms: int) -> Entry:
 class History:
     """Entries by prompt id in the order in which prompts ended.
 
-    As the peer does, the oldest entry goes when the limit was passed *before* a new one comes.
+    As in ComfyUI, the oldest entry goes when the limit was passed *before* a new one comes.
     """
 
     def __init__(self, max_entries: int = MAXIMUM_HISTORY_SIZE) -> None:

@@ -206,7 +206,7 @@ class PromptRun:
                 self._interrupted(node_id, scheduler)
                 return
             except BaseException as error:
-                # As in `_open`; the peer gives no inputs for async nodes (trace 41).
+                # As in `_open`; ComfyUI gives no inputs for async nodes (trace 41).
                 self._failed(node_id, error, {}, scheduler)
                 return
 

@@ -32,7 +32,10 @@ class CacheType(Enum):
 
 
 def make_cache(cache_type: CacheType, arguments: Mapping[str, Any] | None = None) -> ResultCache:
-    """The cache of a mode. `arguments`: `lru` (number of results), `ram` (headroom in GiB)."""
+    """The cache of a mode.
+
+    `arguments`: `lru` (number of results), `ram` (headroom in GiB), `free_memory` (callable that gives bytes).
+    """
     given = arguments or {}
     if cache_type is CacheType.LRU:
         return LruCache(max(1, int(given.get("lru") or 1)))
@@ -41,7 +44,8 @@ def make_cache(cache_type: CacheType, arguments: Mapping[str, Any] | None = None
     if cache_type is CacheType.RAM_PRESSURE:
         headroom = given.get("ram")
         return RamCache(
-            int(float(headroom) * _GIB) if headroom else default_headroom_bytes(), free_memory_bytes
+            int(float(headroom) * _GIB) if headroom else default_headroom_bytes(),
+            given.get("free_memory") or free_memory_bytes,
         )
     return ClassicCache()
 

@@ -11,6 +11,8 @@ from comfy_execution.caching.base import CacheEntry, Key
 FREE_MEMORY_BYTES = Callable[[], int]
 _FREED_PER_CHECK = 0.1
 """Share of the wanted headroom that is freed beyond need, so that not every put starts another sweep."""
+_ASKED_PER_SHARE = 64
+"""Free memory is asked for again after every 64th of the headroom that was stored."""
 _MAX_DEPTH = 4
 """How deep into containers sizes are looked for: IMAGE lists, LATENT dicts and CONDITIONING fit; graphs do not."""
 
@@ -25,7 +27,7 @@ class _Kept:
 class RamCache:
     """Keeps everything while at least `headroom_bytes` of memory are free.
 
-    `free_memory` is asked after every stored result; it must be cheap. Entries that the running prompt uses go last.
+    `free_memory` gives bytes. Entries that the running prompt uses go last.
     """
 
     keeps_objects = True
@@ -35,6 +37,7 @@ class RamCache:
         self._free_memory = free_memory
         self._kept: dict[Key, _Kept] = {}
         self._prompt_number = 0
+        self._stored_bytes = 0
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -57,9 +60,11 @@ class RamCache:
         return kept.entry
 
     def put(self, key: Key, entry: CacheEntry) -> None:
-        """Stores a result, then sees whether memory is short."""
-        self._kept[key] = _Kept(entry, size_of(entry), self._prompt_number)
-        self._relieve()
+        """Stores a result; after a good deal of them, sees whether memory is short."""
+        kept = self._kept[key] = _Kept(entry, size_of(entry), self._prompt_number)
+        self._stored_bytes += kept.size_bytes
+        if self._stored_bytes * _ASKED_PER_SHARE >= self.headroom_bytes:
+            self._relieve()
 
     def adopt(self, owner: Key, keys: Collection[Key]) -> None:
         """Age and size alone decide here."""
@@ -69,6 +74,7 @@ class RamCache:
         self._kept.clear()
 
     def _relieve(self) -> None:
+        self._stored_bytes = 0
         missing = self.headroom_bytes - self._free_memory()
         if missing <= 0:
             return

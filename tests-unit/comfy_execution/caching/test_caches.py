@@ -104,6 +104,14 @@ def test_ram_gives_up_old_and_large_results_first() -> None:
     assert kept(cache, "sl") == "s"
 
 
+def test_ram_asks_for_free_memory_only_after_a_good_deal_was_stored() -> None:
+    asked = []
+    cache = RamCache(6400, lambda: asked.append(len(cache)) or 10**9)
+    cache.begin_prompt([])
+    fill(cache, "abcd", size=50)
+    assert asked == [0, 2, 4]
+
+
 @pytest.mark.parametrize("cache", [ClassicCache(), LruCache(5), RamCache(0, lambda: 1)])
 def test_everything_can_be_forgotten(cache: Any) -> None:
     fill(cache, "abc")
