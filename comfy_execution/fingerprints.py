@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from comfy.interruption import InterruptProcessingException, interrupt_current_processing
 from comfy_execution.context import CurrentNodeContext
 from comfy_execution.inputs import hidden_values, literal_inputs
 from comfy_execution.node_spec import NodeSpec
@@ -42,6 +43,10 @@ async def read_fingerprints(
                 )
                 if inspect.isawaitable(value):
                     value = await value
+        except InterruptProcessingException:
+            # The request was taken by raising; put back, it stops the first node that is called.
+            interrupt_current_processing()
+            value = _NEVER_THE_SAME
         except Exception as error:
             # Foreign code; any failure means "run it again".
             logger.warning("node %s (%s): the change check raised %r", node_id, spec.class_type, error)

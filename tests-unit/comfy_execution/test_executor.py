@@ -13,7 +13,9 @@ from engine_harness import Bench, RecordingSink, new_registry
 from comfy.interruption import InterruptProcessingException, interrupt_current_processing
 from comfy_execution.caching.modes import CacheType
 from comfy_execution.context import get_executing_context
+from comfy_execution.errors import InvariantError
 from comfy_execution.graph_utils import ExecutionBlocker, GraphBuilder
+from comfy_execution.scheduler import Scheduler
 
 CLIENT = "client"
 
@@ -463,4 +465,48 @@ def test_a_pack_that_breaks_execute_does_not_stop_the_worker(monkeypatch: pytest
             entry, _ = engine.run({"1": node("Show", value=1)})
         after, _ = engine.run({"1": node("Show", value=1)})
     assert entry["status"]["status_str"] == "error"
+    assert after["status"]["completed"] is True
+
+
+def test_an_interrupt_during_a_change_check_still_stops_the_prompt() -> None:
+    def changed(cls: type, value: int) -> float:
+        interrupt_current_processing()
+        raise InterruptProcessingException
+
+    checked = node_class(ANY, lambda self, value: (value,), IS_CHANGED=classmethod(changed))
+    with bench(Checked=checked) as engine:
+        entry, _ = engine.run({"1": node("Checked", value=1), "2": node("Show", value=["1", 0])})
+    assert entry["status"]["messages"][-1][0] == "execution_interrupted"
+
+
+def test_a_prompt_that_got_past_validation_with_a_link_to_nowhere_fails_alone() -> None:
+    sink = RecordingSink(CLIENT)
+    with Bench(new_registry(BASE), sink) as engine:
+        prompt = {"2": node("Show", value=["ghost", 0])}
+        engine.queue.put((0, "p", prompt, {"client_id": CLIENT}, ["2"]))
+        while sink.inbox.get(timeout=30) != {"type": "executing", "data": {"node": None, "prompt_id": "p"}}:
+            pass
+        entry = engine.queue.get_history("p")["p"]
+        after, _ = engine.run({"1": node("Show", value=1)})
+    assert entry["status"]["status_str"] == "error"
+    report = entry["status"]["messages"][-1][1]
+    assert (report["node_id"], report["exception_type"]) == (
+        "2",
+        "comfy_execution.errors.NodeNotFoundError",
+    )
+    assert after["status"]["completed"] is True
+
+
+def test_an_error_of_the_engine_itself_ends_the_prompt_and_not_the_engine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(self: Scheduler) -> None:
+        raise InvariantError("1", "ready", "nonsense")
+
+    with bench() as engine:
+        with monkeypatch.context() as patch:
+            patch.setattr(Scheduler, "next", broken)
+            entry, _ = engine.run({"1": node("Show", value=1)})
+        after, _ = engine.run({"1": node("Show", value=1)})
+    assert entry["status"]["messages"][-1][1]["exception_type"] == "comfy_execution.errors.InvariantError"
     assert after["status"]["completed"] is True
