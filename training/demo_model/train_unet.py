@@ -26,8 +26,8 @@ from training.demo_model.setting import Setting, add_arguments, open_setting, pa
 
 #: At low noise the loss is worth at most this in units of the clean latent's error (min-SNR, arXiv 2303.09556) ...
 MAX_SNR_WEIGHT = 6.0
-#: ... and at high noise the eps error counts at most this often: there the text alone decides, and plain eps loss
-#: would hardly notice.
+#: ... and at high noise the eps error counts at most this often (at 128 pixels): there the text alone decides, and
+#: plain eps loss would hardly notice.
 MAX_EPS_WEIGHT = 20.0
 MIN_EPS_WEIGHT = 0.02
 #: Every channel's mean moves by this much noise, so that the noise's mean says little about the background.
@@ -121,12 +121,16 @@ class Noiser:
 
     def __init__(self) -> None:
         self.power = alphas_cumprod()
-        snr = self.power / (1 - self.power)
-        self.weights = ((snr + 1).clamp(max=MAX_SNR_WEIGHT) / snr).clamp(MIN_EPS_WEIGHT, MAX_EPS_WEIGHT)
+
+    def weights(self, t: Tensor, side: int) -> Tensor:
+        """How often each eps error counts. Large pictures take shape at higher noise. Shape: (b,) -> (b,)."""
+        snr = self.power[t] / (1 - self.power[t])
+        clean_weight = (snr + 1).clamp(max=MAX_SNR_WEIGHT)
+        return (clean_weight / snr).clamp(MIN_EPS_WEIGHT, MAX_EPS_WEIGHT * side / 128)
 
     def timesteps(self, num: int, side: int) -> Tensor:
         """Spread over 0..999, in random order; larger pictures lean to more noise. Shape: (num,), int64."""
-        spread = ((torch.randperm(num) + torch.rand(num)) / num) ** (128 / side) ** 0.5
+        spread = ((torch.randperm(num) + torch.rand(num)) / num) ** (128 / side)
         return (spread * NUM_TIMESTEPS).long().clamp(max=NUM_TIMESTEPS - 1)
 
     def add(self, latents: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
@@ -158,7 +162,7 @@ def train(run: Run, setting: Setting, space: LinearLatents, args: argparse.Names
         with torch.autocast("cpu", torch.bfloat16):
             predicted = run.pair.unet(noisy, t, run.pair.text(rows))
         errors = (predicted.float() - noise).pow(2).mean((1, 2, 3))
-        loss = (errors * noiser.weights[t]).mean()
+        loss = (errors * noiser.weights(t, side)).mean()
         for optimizer in run.optimizers:
             optimizer.zero_grad(set_to_none=True)
         loss.backward()
