@@ -55,9 +55,11 @@ def folder_choices() -> FolderChoices:
 
 def server_config() -> ServerConfig:
     """What the HTTP side is told."""
+    from app.auth.gate import AuthMode
     from app.config import ServerConfig
     from comfyui_version import __version__
 
+    auth = AuthMode.parse(args.auth or os.environ.get("CODEC_AUTH") or AuthMode.AUTO.value)
     flags = dict(flag.partition("=")[::2] for flag in args.feature_flag)
     return ServerConfig(
         listen=args.listen,
@@ -75,6 +77,7 @@ def server_config() -> ServerConfig:
         argv=tuple(sys.argv),
         version=__version__,
         log_level=args.verbose,
+        auth=auth,
     )
 
 
@@ -151,9 +154,13 @@ def add_codec_endpoints(server: PromptServer) -> None:
     from codec_transport.endpoints.context import CodecContext
     from codec_transport.endpoints.routes import add_routes
     from codec_transport.spaces.registry import SpaceRegistry
+    from comfy.progress import set_progress_bar_global_hook
+    from comfy_execution.progress import ProgressHook
 
     runs = GraphRuns(server.context.engine, server.intake, server.loop)
     server.queue_listeners.append(runs.queue_changed)
+    # the engine's own hook, now also telling those who wait here
+    set_progress_bar_global_hook(runs.observing(ProgressHook(server)))
     models = ModelCatalogue(
         lambda: folder_paths.get_filename_list("checkpoints"),
         lambda name: folder_paths.get_full_path("checkpoints", name),

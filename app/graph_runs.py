@@ -1,16 +1,22 @@
 """Running graphs on behalf of the server's own endpoints: queue one, wait for its end, take it back.
 
-Told of every change of the queue, from any thread, through `queue_changed`; everything else belongs to the loop.
+Told of every change of the queue through `queue_changed` and of every step through a hook made by `observing`, both
+from any thread; everything else belongs to the loop.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from app.engine import Engine
 from app.intake import PromptIntake, PromptRefusedError
+from comfy_execution.context import get_executing_context
+
+ProgressHook = Callable[..., None]
+"""(value, total, preview, prompt id or None, node id or None), in the thread of the node that reports."""
 
 
 class GraphRuns:
@@ -20,6 +26,7 @@ class GraphRuns:
         self._engine = engine
         self._intake = intake
         self._loop = loop
+        self._watching: dict[str, Callable[[Mapping[str, Any]], None]] = {}
         self._waiting: dict[str, list[asyncio.Future[Mapping[str, Any] | None]]] = {}
 
     @property
@@ -63,6 +70,35 @@ class GraphRuns:
         items = [*running, *pending, *([entry["prompt"]] if entry is not None else [])]
         found: Mapping[str, Any] | None = next((item[2] for item in items if item[1] == prompt_id), None)
         return found
+
+    @contextlib.contextmanager
+    def watch(self, prompt_id: str, tell: Callable[[Mapping[str, Any]], None]) -> Iterator[None]:
+        """Calls `tell` on the loop with each step of the prompt while the block lasts: `node`, `value`, `max`."""
+        self._watching[prompt_id] = tell
+        try:
+            yield
+        finally:
+            del self._watching[prompt_id]
+
+    def observing(self, hook: ProgressHook) -> ProgressHook:
+        """A progress hook that reports to `hook` and to whoever watches. The hook may raise to stop the run."""
+
+        def report(
+            value: float, total: float, preview: Any, prompt_id: str | None = None, node_id: str | None = None
+        ) -> None:
+            hook(value, total, preview, prompt_id, node_id)
+            if self._watching:
+                self._report(value, total, prompt_id, node_id)
+
+        return report
+
+    def _report(self, value: float, total: float, prompt_id: str | None, node_id: str | None) -> None:
+        context = get_executing_context()
+        if context is not None:
+            prompt_id, node_id = prompt_id or context.prompt_id, node_id or context.node_id
+        tell = self._watching.get(prompt_id or "")
+        if tell is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(tell, {"node": node_id, "value": value, "max": total})
 
     def cancel(self, prompt_id: str) -> None:
         """Interrupts the prompt, or takes it out of the queue. Unknown ids are fine."""

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from codec_transport.endpoints.catalogue import facts_of, facts_of_workflow
 from codec_transport.endpoints.context import answering, base_url_of, codec_of
+from codec_transport.endpoints.event_answer import answer_events
 from codec_transport.endpoints.latent_answer import answer_latents
 from codec_transport.endpoints.negotiation import negotiate
 from codec_transport.endpoints.negotiation_records import Endpoint, ModelFacts
@@ -49,6 +50,8 @@ async def _generate(request: web.Request, endpoint: Endpoint) -> web.StreamRespo
     )
     if generation.latents is not None:
         return await answer_latents(request, context, generation, generation.latents)
+    if generation.is_stream:
+        return await answer_events(request, context, generation)
     return await answer_pixels(request, context, generation)
 
 

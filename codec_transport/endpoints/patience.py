@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+
+from aiohttp import web
 
 from codec_transport.endpoints.rejection import RejectionError
 
@@ -31,6 +34,18 @@ class StreamLimits:
     slow_reader_s: float = 60.0
     max_stream_s: float = 4 * 3600.0
     max_per_client: int = 128
+
+
+@contextlib.asynccontextmanager
+async def reading_in_time(request: web.Request, limits: StreamLimits) -> AsyncIterator[None]:
+    """Ends the connection when what happens inside takes longer than a reader may. Raises: SlowReaderError."""
+    try:
+        async with asyncio.timeout(limits.slow_reader_s):
+            yield
+    except TimeoutError as error:
+        if request.transport is not None:
+            request.transport.abort()
+        raise SlowReaderError("the client reads too slowly") from error
 
 
 class StreamSlots:

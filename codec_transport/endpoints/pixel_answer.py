@@ -15,7 +15,7 @@ from codec_transport.endpoints.context import CodecContext, base_url_of
 from codec_transport.endpoints.negotiation_records import VARY, Endpoint, GenerationRequest
 from codec_transport.endpoints.rejection import RejectionError
 from codec_transport.endpoints.runner import is_success
-from codec_transport.endpoints.submission import prepare_work, submit
+from codec_transport.endpoints.submission import Work, prepare_work, submit
 from codec_transport.endpoints.waiting import cancelling, wait_for_end
 
 FILE_KEYS = ("images", "gifs", "video")
@@ -27,8 +27,7 @@ async def answer_pixels(
 ) -> web.StreamResponse:
     """Runs the request's graph and answers with its files. Raises: RejectionError, ClientGoneError."""
     started = time.monotonic()
-    as_url = generation.response_format == "url" or generation.endpoint is Endpoint.VIDEOS
-    work = prepare_work(context, generation, "files" if as_url else "pixels")
+    work = pixel_work(context, generation)
     await submit(context, work)
     with cancelling(context, work.prompt_id):
         entry = await wait_for_end(request, context, work.prompt_id)
@@ -39,6 +38,12 @@ async def answer_pixels(
         **work.headers(),
     }
     return web.json_response(await pixel_body(request, context, generation, entry), headers=headers)
+
+
+def pixel_work(context: CodecContext, generation: GenerationRequest) -> Work:
+    """The graph that makes the files; those that are asked for by address stay in the output folder."""
+    stays = generation.response_format == "url" or generation.endpoint is Endpoint.VIDEOS
+    return prepare_work(context, generation, "files" if stays else "pixels")
 
 
 async def pixel_body(

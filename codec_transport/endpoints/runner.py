@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 
@@ -21,6 +22,11 @@ class PromptRunner(Protocol):
 
     def graph(self, prompt_id: str) -> Mapping[str, Any] | None:
         """The graph of a prompt that waits, runs or is in the history; None when it is not known."""
+
+    def watch(
+        self, prompt_id: str, tell: Callable[[Mapping[str, Any]], None]
+    ) -> AbstractContextManager[None]:
+        """Calls `tell` with each step of the prompt while the block lasts: `node`, `value`, `max`."""
 
     def cancel(self, prompt_id: str) -> None:
         """Interrupts the prompt, or takes it out of the queue. Unknown ids are fine."""

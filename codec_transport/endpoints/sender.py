@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
@@ -12,7 +11,7 @@ from aiohttp import web
 
 from codec_transport.channel import EmittedLatent
 from codec_transport.endpoints.negotiation_records import LatentDelivery
-from codec_transport.endpoints.patience import SlowReaderError, StreamLimits
+from codec_transport.endpoints.patience import StreamLimits, reading_in_time
 from codec_transport.errors import CodecError, LatentInputError
 from codec_transport.pipelines.cutting import cut_latent
 from codec_transport.pipelines.encoder import LatentStreamEncoder
@@ -92,7 +91,7 @@ class LatentSender:
     async def finish(self) -> None:
         """The end of the body."""
         await self._write(self._coder.finish())
-        async with self._patience():
+        async with reading_in_time(self._request, self._limits):
             await self.response.write_eof()
 
     def _encoded(self, frame: Any, is_last: bool) -> list[Buffer]:
@@ -100,18 +99,7 @@ class LatentSender:
         return self._coder.message(self._writer.frame(model_space, last=is_last))
 
     async def _write(self, buffers: Iterable[Buffer]) -> None:
-        async with self._patience():
+        async with reading_in_time(self._request, self._limits):
             for buffer in buffers:
                 if len(buffer):
                     await self.response.write(buffer)
-
-    @contextlib.asynccontextmanager
-    async def _patience(self) -> AsyncIterator[None]:
-        """Ends the connection when what happens inside takes longer than a reader may. Raises: SlowReaderError."""
-        try:
-            async with asyncio.timeout(self._limits.slow_reader_s):
-                yield
-        except TimeoutError as error:
-            if self._request.transport is not None:
-                self._request.transport.abort()
-            raise SlowReaderError("the client reads too slowly") from error
