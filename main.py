@@ -39,6 +39,16 @@ GENERATION_EXAMPLE = """\
 curl -s {url}/v1/images/generations -H 'Content-Type: application/json' \\
   -d '{{"prompt": "cat", "size": "128x128", "response_format": "url"}}'"""
 
+FIRST_KEY = """
+This server listens beyond this machine and asks for a key. This one is shown once:
+
+    {token}
+
+Clients send it as `Authorization: Bearer <key>`; the page asks for it. More keys: python -m app.keys add NAME
+No keys at all: --auth off (or CODEC_AUTH=off)
+
+"""
+
 
 def folder_choices() -> FolderChoices:
     """Where the operator wants files to be."""
@@ -134,6 +144,7 @@ def start_engine(server: PromptServer) -> Any:
             node_info=lambda class_type: object_info.node_info(REGISTRY, class_type),
             interrupt=interrupt_current_processing,
             devices=device_facts,
+            explain=executor.explanations.get,
             web_directories=EXTENSION_WEB_DIRS,
         )
     )
@@ -204,12 +215,21 @@ async def serve() -> None:
     server.add_routes()
     if args.quick_test_for_ci:
         return
+    _show_first_key(server)
     try:
         await server.start(call_on_start=_announce)
         await asyncio.Event().wait()
     finally:
         queue.close()
         await server.stop()
+
+
+def _show_first_key(server: PromptServer) -> None:
+    """A server that asks for keys and has none makes one. Not through the log: its panel would keep the key."""
+    token = server.context.gate.first_key() if server.context.gate is not None else None
+    if token is not None and sys.__stdout__ is not None:
+        sys.__stdout__.write(FIRST_KEY.format(token=token))
+        sys.__stdout__.flush()
 
 
 def _announce(scheme: str, address: str, port: int) -> None:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from app.bodies import read_json
 from app.context import context_of
-from app.errors import RequestError
+from app.errors import NotFoundError, RequestError
 from app.routes.events_ws import queue_status
 
 logger = logging.getLogger(__name__)
@@ -48,6 +48,15 @@ async def get_prompt(request: web.Request) -> web.Response:
     return web.json_response(queue_status(context_of(request)))
 
 
+async def get_explanation(request: web.Request) -> web.Response:
+    """Node id -> why it ran or did not: {ran, reason, text, inputs}. For the last prompts that ended."""
+    prompt_id = request.match_info["prompt_id"]
+    found = context_of(request).engine.explain(prompt_id)
+    if found is None:
+        raise NotFoundError("no prompt of this id has ended, or it is too long ago", field="prompt_id")
+    return web.json_response({"prompt_id": prompt_id, "nodes": dict(found)})
+
+
 def _not_json(error: RequestError) -> web.Response:
     """Recorded: this one malformed body is a 500 with content type text/plain. The text is JSON all the same.
 
@@ -59,4 +68,8 @@ def _not_json(error: RequestError) -> web.Response:
     return response
 
 
-ROUTES = (web.post("/prompt", post_prompt), web.get("/prompt", get_prompt))
+ROUTES = (
+    web.post("/prompt", post_prompt),
+    web.get("/prompt", get_prompt),
+    web.get("/prompt/{prompt_id}/explain", get_explanation),
+)
