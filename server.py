@@ -18,6 +18,8 @@ from typing import Any, ClassVar
 from aiohttp import ClientSession, web
 
 import folder_paths
+from app.auth.gate import Gate
+from app.auth.store import KeyStore
 from app.config import ServerConfig
 from app.context import Context
 from app.engine import Engine, PromptQueue
@@ -82,6 +84,7 @@ class PromptServer:
             roots=find_web_roots(self.config.front_end_root),
             rewrite_prompt=lambda body: self.trigger_on_prompt(body),
             running=lambda: (self.client_id, self.last_node_id),
+            gate=Gate(KeyStore(folder_paths.get_user_directory())) if self.config.asks_for_keys else None,
         )
         self.web_root = str(self.context.roots.page)
         self.client_session: ClientSession | None = None

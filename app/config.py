@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.auth.gate import AuthMode, asks_for_keys
+
 MEBIBYTE = 1024 * 1024
 
 
@@ -42,6 +44,8 @@ class ServerConfig:
     version: str = "0.3.64"
     """ComfyUI version whose interface is served; clients compare it."""
     log_level: str = "INFO"
+    auth: AuthMode = AuthMode.AUTO
+    """Whether callers need a key; AUTO: as soon as one address to listen on is no loopback address."""
 
     @property
     def max_upload_bytes(self) -> int | float:
@@ -52,3 +56,8 @@ class ServerConfig:
     def addresses(self) -> tuple[str, ...]:
         """The addresses to bind, in the order given."""
         return tuple(part.strip() for part in self.listen.split(",") if part.strip())
+
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether callers need a key."""
+        return asks_for_keys(self.auth, self.addresses)

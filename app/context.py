@@ -11,6 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
+from app.auth.gate import Gate
 from app.config import ServerConfig
 from app.engine import Engine
 from app.events.hub import EventHub
@@ -37,6 +38,8 @@ class Context:
     """(client id, display node id) of what runs now, for a client that reconnects."""
     finished_jobs: FinishedJobs = field(default_factory=FinishedJobs)
     attached: Engine | None = None
+    gate: Gate | None = None
+    """Who may come in; None when this server asks for no keys."""
 
     @property
     def engine(self) -> Engine:

@@ -90,6 +90,10 @@ _VALUES: dict[str, dict[str, Any]] = {
     "--date-output-format": {"default": "%Y-%m-%d"},
     "--feature-flag": {"action": "append", "default": [], "metavar": "KEY[=VALUE]"},
     "--history-size": {"type": int, "default": 10000, "help": "finished prompts kept"},
+    "--auth": {
+        "choices": ["off", "on", "auto"],
+        "help": "callers need a key; auto: only beyond loopback",
+    },
     "--initial-model": {"metavar": "NAME", "help": "checkpoint that answers the generation endpoints"},
 }
 

@@ -8,12 +8,13 @@ from aiohttp import web
 
 from app.config import ServerConfig
 from app.context import CONTEXT, Context
+from app.middleware.auth import check_key
 from app.middleware.compression import compress_texts
 from app.middleware.errors import translate_errors
 from app.middleware.headers import cors_headers, set_cache_control, set_offline_policy
 from app.middleware.origin import answer_options, check_origin
 from app.middleware.size_limit import refuse_oversize
-from app.routes import all_routes, internal, static
+from app.routes import all_routes, internal, login, static
 
 MAX_HEADER_BYTES = 16 * 1024
 """Browsers send cookies of every local server to each port of this host; 8 KiB is sometimes too little."""
@@ -22,7 +23,7 @@ MAX_HEADER_BYTES = 16 * 1024
 def build_application(config: ServerConfig) -> web.Application:
     """An application with middleware and signals and no routes yet."""
     is_open = config.cors_origin is not None
-    middlewares = [translate_errors, answer_options if is_open else check_origin, refuse_oversize]
+    middlewares = [translate_errors, answer_options if is_open else check_origin, check_key, refuse_oversize]
     if config.compress_responses:
         middlewares.insert(0, compress_texts)
     application = web.Application(
@@ -58,4 +59,5 @@ def add_all_routes(
             if (route.method, path) not in taken:
                 taken.add((route.method, path))
                 web.RouteDef(route.method, path, route.handler, route.kwargs).register(application.router)
+    application.add_routes(login.ROUTES)
     application.add_routes(static.ROUTES)
