@@ -18,6 +18,7 @@ EXTRA_MODULES: tuple[str, ...] = (
     "comfy_extras.nodes_primitive",
     "comfy_extras.nodes_rebatch",
     "comfy_extras.nodes_string",
+    "comfy_extras.nodes_video",
 )
 """Node files whose own module name is what clients see as `python_module`."""
 

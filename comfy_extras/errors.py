@@ -2,6 +2,7 @@
 
 NodeInputError(ValueError)         an input's value cannot be used
 +-- InputFileError                 a file named by an input is missing, of another kind, or out of bounds
++-- OutputFileError                a file named by an input cannot be written
 +-- SizeError                      an input asks for more than this machine has
 """
 
@@ -18,6 +19,14 @@ class NodeInputError(ValueError):
 
 class InputFileError(NodeInputError):
     """A file named by an input is missing, is of another kind, or lies outside of its folder."""
+
+
+class OutputFileError(NodeInputError):
+    """A file named by an input cannot be written: the folder, the disk, its limits. Field: `errno`, or None."""
+
+    def __init__(self, input_name: str, value: object, reason: str, errno: int | None = None) -> None:
+        self.errno = errno
+        super().__init__(input_name, value, reason)
 
 
 class SizeError(NodeInputError):

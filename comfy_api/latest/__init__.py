@@ -1,4 +1,4 @@
-"""Door for V3 node packs: `from comfy_api.latest import ComfyExtension, io, ui, Input, Types`.
+"""Door for V3 node packs: `from comfy_api.latest import ComfyExtension, io, ui, Input, InputImpl, Types`.
 
 Homes: `comfy_api.schema` (io, ComfyExtension), `comfy_api.schema.ui`, `comfy_api.media`, `comfy_api.progress`.
 `IO`, `UI` and `comfy_io` are older and newer spellings of the same modules.
@@ -6,6 +6,7 @@ Homes: `comfy_api.schema` (io, ComfyExtension), `comfy_api.schema.ui`, `comfy_ap
 
 from __future__ import annotations
 
+from comfy_api import input_impl as InputImpl
 from comfy_api.latest import _input as Input
 from comfy_api.latest import _io as io
 from comfy_api.latest import _ui as ui
@@ -25,6 +26,7 @@ __all__ = [
     "ComfyAPISync",
     "ComfyExtension",
     "Input",
+    "InputImpl",
     "Types",
     "comfy_io",
     "io",

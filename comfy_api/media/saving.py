@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
 
 import folder_paths
 from comfy_api.media import png
@@ -34,6 +36,42 @@ def metadata_text(prompt: Any, extra_pnginfo: Mapping[str, Any] | None) -> dict[
     for key, value in (extra_pnginfo or {}).items():
         text[key] = json.dumps(value)
     return text
+
+
+@contextlib.contextmanager
+def counted_output(
+    name_prefix: str, folder_type: str, extension: str, *, width: int = 0, height: int = 0
+) -> Iterator[CountedOutput]:
+    """One file under a counted name that appears whole or not at all; write to `temporary`.
+
+    `with counted_output("video/clip", "output", ".mp4") as out: ...`; afterwards `out.filename` is
+    `clip_<5 digits>_.mp4` and `out.subfolder` is `video`. The counter is taken when the file is done, so two that
+    are written side by side never collide. After an error nothing is left.
+    Raises: folder_paths.PathEscapeError when the prefix leaves the folder; OSError of the file system.
+    """
+    root = folder_paths.get_directory_by_type(folder_type)
+    assert root is not None, folder_type
+    folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(name_prefix, root, width, height)
+    with folder_paths.atomic_output(folder, lambda i: f"{name}_{counter + i:05}_{extension}") as out:
+        saved = CountedOutput(os.fspath(out.temporary), subfolder, folder_type)
+        yield saved
+    assert out.path is not None
+    saved.filename = os.path.basename(out.path)
+
+
+@dataclass
+class CountedOutput:
+    """The file of `counted_output`: write to `temporary`; `filename` is known when the context is left."""
+
+    temporary: str
+    subfolder: str
+    folder_type: str
+    filename: str = ""
+
+
+def open_output(path: str) -> BinaryIO:
+    """A new file for writing, reading back and seeking. Media files are opened here and nowhere else."""
+    return open(path, "w+b", buffering=0)
 
 
 def save_counted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from comfy_api import input_impl as InputImpl
 from comfy_api.latest import _input as Input
 from comfy_api.latest import _io as io
 from comfy_api.latest import _ui as ui
@@ -10,4 +11,4 @@ from comfy_api.progress import ComfyAPISyncV0_0_2 as ComfyAPISync
 from comfy_api.progress import ComfyAPIV0_0_2 as ComfyAPI
 from comfy_api.schema.extension import ComfyExtension as ComfyExtension
 
-__all__ = ["ComfyAPI", "ComfyAPISync", "ComfyExtension", "Input", "Types", "io", "ui"]
+__all__ = ["ComfyAPI", "ComfyAPISync", "ComfyExtension", "Input", "InputImpl", "Types", "io", "ui"]

@@ -23,7 +23,6 @@ ON_PURPOSE = {
     "34_err_cycle": "a 2026 server reports dependency_cycle",
     "49_v3_node": "a 2026 server refuses a V3 choice that is not on the list",
 }
-NOT_YET = {"52_video": "the video nodes come with the video issue"}
 
 
 @pytest.fixture(scope="module")
@@ -40,16 +39,6 @@ def verdicts(start_server: Any) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(
-            name,
-            marks=[pytest.mark.xfail(strict=True, reason=NOT_YET[name])] if name in NOT_YET else [],
-        )
-        for name in CASES
-        if name not in ON_PURPOSE
-    ],
-)
+@pytest.mark.parametrize("case", [name for name in CASES if name not in ON_PURPOSE])
 def test_conversation_equals_the_recording(verdicts: dict[str, str], case: str) -> None:
     assert verdicts[case].startswith("ok "), verdicts[case]
