@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from comfy_execution.context import CurrentNodeContext
 from comfy_execution.input_checks import (
@@ -27,9 +27,8 @@ from comfy_execution.reports import full_type_name
 from comfy_execution.socket_types import validate_node_input
 
 
-@dataclass(frozen=True, slots=True)
-class LinkedFrom:
-    """A good link, seen from its consumer."""
+class LinkedFrom(NamedTuple):
+    """A good link, seen from its consumer. One is made per link of a prompt: a tuple is cheap to make."""
 
     source_id: str
     link: list[Any]
@@ -38,10 +37,13 @@ class LinkedFrom:
 
 @dataclass(slots=True)
 class Inspection:
-    """What a look at one node gave. `linked_from` is the consumer through which it was reached first."""
+    """What a look at one node gave. `linked_from` is the consumer through which it was reached first.
+
+    `received_types` are those of its links, and filled only when the class has a validator, which may ask for them.
+    """
 
     spec: NodeSpec | None = None
-    sources: list[LinkedFrom] = field(default_factory=list)
+    sources: Sequence[LinkedFrom] = ()
     received_types: dict[str, Any] = field(default_factory=dict)
     errors: list[ErrorEntry] = field(default_factory=list)
     linked_from: LinkedFrom | None = None
@@ -57,6 +59,7 @@ def inspect_node(node_id: str, prompt: Mapping[str, dict[str, Any]], specs: Spec
     spec = specs.spec(node["class_type"])
     found = Inspection(spec=spec, may_run_validator=spec.behaviour.validator is not None)
     inputs = node["inputs"]
+    sources: list[LinkedFrom] = []
     for name, input_spec in spec.inputs_for(inputs).items():
         if name not in inputs:
             if input_spec.required:
@@ -65,9 +68,12 @@ def inspect_node(node_id: str, prompt: Mapping[str, dict[str, Any]], specs: Spec
                 )
                 found.may_run_validator = False
         elif isinstance(inputs[name], list):
-            _check_link(inputs[name], input_spec, prompt, specs, found)
+            source = _check_link(inputs[name], input_spec, prompt, specs, found)
+            if source is not None:
+                sources.append(source)
         else:
             _check_literal(inputs, input_spec, spec, found)
+    found.sources = sources
     return found
 
 
@@ -137,19 +143,20 @@ def _check_link(
     prompt: Mapping[str, dict[str, Any]],
     specs: SpecSnapshot,
     found: Inspection,
-) -> None:
+) -> LinkedFrom | None:
+    """The link, when it is good; its errors go to `found`."""
     name = input_spec.name
     if len(link) != 2:
         text = "Bad linked input, must be a length-2 list of [node_id, slot_index]"
         found.errors.append(input_entry("bad_linked_input", text, name, input_spec, received_value=link))
         found.may_run_validator = False
-        return
+        return None
     source_class = prompt[link[0]]["class_type"]
     received = _output_type(specs, source_class, link[1])
     if received is None:
-        found.sources.append(LinkedFrom(link[0], link, input_spec))
-        return
-    found.received_types[name] = received
+        return LinkedFrom(link[0], link, input_spec)
+    if found.may_run_validator:
+        found.received_types[name] = received
     checks_types = found.spec is None or not found.spec.behaviour.validates_types
     if checks_types and not validate_node_input(received, input_spec.type):
         found.errors.append(
@@ -162,8 +169,8 @@ def _check_link(
                 linked_node=link,
             )
         )
-        return
-    found.sources.append(LinkedFrom(link[0], link, input_spec))
+        return None
+    return LinkedFrom(link[0], link, input_spec)
 
 
 def _output_type(specs: SpecSnapshot, class_type: str, slot: Any) -> Any:

@@ -7,8 +7,7 @@ are converted in place, defaults are never filled in. Everything is linear in th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from comfy_execution.cycles import MAX_NODES_REPORTED, cycle_entry, one_cycle, strongly_connected
@@ -32,16 +31,6 @@ MAX_DEPENDENT_STEPS = 100_000
 """How much looking for `dependent_outputs` may cost: with many bad outputs over one chain it would be quadratic."""
 NODES_PER_TURN = 1000
 """After so many nodes (about 10 ms) other work of the loop is let in."""
-
-
-@dataclass(slots=True)
-class _Verdict:
-    """What is known of one node that was reached; `is_left` once the search has come back from its sources."""
-
-    inspection: Inspection
-    is_left: bool = False
-    is_good: bool = False
-    errors: list[ErrorEntry] = field(default_factory=list)
 
 
 async def validate_prompt(
@@ -90,27 +79,28 @@ class PromptCheck:
         self._prompt_id = prompt_id
         self._prompt = prompt
         self._specs = specs
-        self._verdicts: dict[str, _Verdict] = {}
-        self._sources_first: list[str] = []
+        self._inspections: dict[str, Inspection] = {}
+        self._sources_first: dict[str, None] = {}
+        self._good: set[str] = set()
         self._has_cycle = False
 
     async def run(self, outputs: Sequence[str]) -> Answer:
         """The answer for these output nodes."""
         for output_id in outputs:
-            await self._reach(output_id)
+            if output_id not in self._inspections:
+                await self._reach(output_id)
         if self._has_cycle:
             self._mark_cycles()
-        for node_id in self._sources_first:
-            await self._judge(node_id)
-        good = [output_id for output_id in outputs if self._verdicts[output_id].is_good]
-        bad = [output_id for output_id in outputs if not self._verdicts[output_id].is_good]
+        await self._judge()
+        good = [output_id for output_id in outputs if output_id in self._good]
+        bad = [output_id for output_id in outputs if output_id not in self._good]
         node_errors = self._node_errors(bad)
         if good:
             return True, None, good, node_errors
         details = "\n".join(
             f"{entry['message']}: {entry['details']}"
             for output_id in bad
-            for entry in self._verdicts[output_id].errors
+            for entry in self._inspections[output_id].errors
         )
         error = _error("prompt_outputs_failed_validation", "Prompt outputs failed validation", details)
         return False, error, [], node_errors
@@ -118,7 +108,8 @@ class PromptCheck:
     def triples(self) -> dict[str, tuple[bool, list[ErrorEntry], str]]:
         """(good, own errors, id) of every node that was looked at."""
         return {
-            node_id: (verdict.is_good, verdict.errors, node_id) for node_id, verdict in self._verdicts.items()
+            node_id: (node_id in self._good, inspection.errors, node_id)
+            for node_id, inspection in self._inspections.items()
         }
 
     async def _reach(self, output_id: str) -> None:
@@ -126,63 +117,61 @@ class PromptCheck:
 
         The loop this runs on is the server's: it gets a turn between batches of nodes.
         """
-        stack: list[tuple[str, LinkedFrom | None, int]] = [(output_id, None, 0)]
-        while stack:
-            node_id, linked_from, next_source = stack.pop()
-            verdict = self._verdicts.get(node_id)
-            if verdict is None:
-                verdict = self._inspect(node_id, linked_from)
-                if len(self._verdicts) % NODES_PER_TURN == 0:
-                    await asyncio.sleep(0)
-            elif next_source == 0:
-                self._has_cycle = self._has_cycle or not verdict.is_left
-                continue
-            sources = verdict.inspection.sources
-            if next_source < len(sources):
-                stack.append((node_id, linked_from, next_source + 1))
-                stack.append((sources[next_source].source_id, sources[next_source], 0))
+        path: list[tuple[str, Iterator[LinkedFrom]]] = [(output_id, self._inspect(output_id, None))]
+        while path:
+            node_id, remaining = path[-1]
+            for link in remaining:
+                source_id = link.source_id
+                if source_id not in self._inspections:
+                    path.append((source_id, self._inspect(source_id, link)))
+                    if len(self._inspections) % NODES_PER_TURN == 0:
+                        await asyncio.sleep(0)
+                    break
+                if source_id not in self._sources_first:
+                    self._has_cycle = True
             else:
-                verdict.is_left = True
-                self._sources_first.append(node_id)
+                path.pop()
+                self._sources_first[node_id] = None
 
-    def _inspect(self, node_id: str, linked_from: LinkedFrom | None) -> _Verdict:
+    def _inspect(self, node_id: str, linked_from: LinkedFrom | None) -> Iterator[LinkedFrom]:
         try:
             inspection = inspect_node(node_id, self._prompt, self._specs)
-            verdict = _Verdict(inspection, errors=inspection.errors)
         except Exception as error:
             # Odd links, and classes that cannot describe themselves.
-            verdict = _Verdict(Inspection(linked_from=linked_from))
-            verdict.errors.append(self._exception(error, linked_from))
-        else:
-            verdict.inspection.linked_from = linked_from
-        self._verdicts[node_id] = verdict
-        return verdict
+            inspection = Inspection(errors=[self._exception(error, linked_from)])
+        inspection.linked_from = linked_from
+        self._inspections[node_id] = inspection
+        return iter(inspection.sources)
 
     def _mark_cycles(self) -> None:
         sources = {
-            node_id: [link.source_id for link in verdict.inspection.sources]
-            for node_id, verdict in self._verdicts.items()
+            node_id: [link.source_id for link in inspection.sources]
+            for node_id, inspection in self._inspections.items()
         }
         for group in strongly_connected(sources):
             cycle = one_cycle(group, sources)
             for node_id in cycle[:MAX_NODES_REPORTED]:
-                self._verdicts[node_id].errors.append(cycle_entry(node_id, cycle, self._prompt))
+                self._inspections[node_id].errors.append(cycle_entry(node_id, cycle, self._prompt))
 
-    async def _judge(self, node_id: str) -> None:
-        """The class's own validator, then the verdict. Sources were judged before, except within a cycle."""
-        verdict = self._verdicts[node_id]
-        inspection = verdict.inspection
-        if inspection.spec is not None and inspection.may_run_validator:
-            try:
-                verdict.errors += await run_validator(
-                    self._prompt_id, node_id, self._prompt[node_id], inspection
-                )
-            except Exception as error:
-                # Foreign code: its failure is the answer.
-                verdict.errors = [self._exception(error, inspection.linked_from)]
-        verdict.is_good = not verdict.errors and all(
-            self._verdicts[link.source_id].is_good for link in inspection.sources
-        )
+    async def _judge(self) -> None:
+        """The classes' own validators, and the verdicts: sources come before what needs them, except in a cycle."""
+        for node_id in self._sources_first:
+            inspection = self._inspections[node_id]
+            if inspection.may_run_validator:
+                try:
+                    inspection.errors += await run_validator(
+                        self._prompt_id, node_id, self._prompt[node_id], inspection
+                    )
+                except Exception as error:
+                    # Foreign code: its failure is the answer.
+                    inspection.errors = [self._exception(error, inspection.linked_from)]
+            if inspection.errors:
+                continue
+            for link in inspection.sources:
+                if link.source_id not in self._good:
+                    break
+            else:
+                self._good.add(node_id)
 
     def _exception(self, error: Exception, linked_from: LinkedFrom | None) -> ErrorEntry:
         return exception_entry(error) if linked_from is None else inner_exception_entry(error, linked_from)
@@ -190,12 +179,12 @@ class PromptCheck:
     def _node_errors(self, bad_outputs: Sequence[str]) -> dict[str, Any]:
         found: dict[str, Any] = {
             node_id: {
-                "errors": verdict.errors,
+                "errors": inspection.errors,
                 "dependent_outputs": [],
                 "class_type": self._prompt[node_id]["class_type"],
             }
-            for node_id, verdict in self._verdicts.items()
-            if verdict.errors
+            for node_id, inspection in self._inspections.items()
+            if inspection.errors
         }
         steps_left = MAX_DEPENDENT_STEPS
         for output_id in bad_outputs:
@@ -206,8 +195,8 @@ class PromptCheck:
                 node_id = stack.pop()
                 if node_id in found:
                     found[node_id]["dependent_outputs"].append(output_id)
-                for link in self._verdicts[node_id].inspection.sources:
-                    if link.source_id not in seen and not self._verdicts[link.source_id].is_good:
+                for link in self._inspections[node_id].sources:
+                    if link.source_id not in seen and link.source_id not in self._good:
                         seen.add(link.source_id)
                         stack.append(link.source_id)
         return found
@@ -233,12 +222,15 @@ def _shape_error(prompt: object, specs: SpecSnapshot) -> ErrorEntry | None:
 
 
 def _node_shape_error(node_id: str, node: object, specs: SpecSnapshot) -> ErrorEntry | None:
-    details = f"Node ID '#{node_id}'"
     fields: Mapping[str, Any] = node if isinstance(node, dict) else {}
     class_type = fields.get("class_type")
+    has_class = isinstance(class_type, str)
+    if has_class and class_type in specs and isinstance(fields.get("inputs"), dict):
+        return None
+    details = f"Node ID '#{node_id}'"
     title = _title(fields)
     info = {"node_id": node_id, "class_type": class_type, "node_title": title}
-    if not isinstance(class_type, str):
+    if not has_class:
         name = title or f"ID #{node_id}"
         message = (
             f"Node '{name}' has no class_type. The workflow may be corrupted or a custom node is missing."
@@ -247,10 +239,8 @@ def _node_shape_error(node_id: str, node: object, specs: SpecSnapshot) -> ErrorE
     if class_type not in specs:
         message = f"Node '{title or class_type}' not found. The custom node may not be installed."
         return _error("missing_node_type", message, details, **info)
-    if not isinstance(fields.get("inputs"), dict):
-        message = f"Cannot execute because node {class_type} has no inputs object."
-        return _error("invalid_prompt", message, details, node_id=node_id, field="inputs")
-    return None
+    message = f"Cannot execute because node {class_type} has no inputs object."
+    return _error("invalid_prompt", message, details, node_id=node_id, field="inputs")
 
 
 def _title(node: Mapping[str, Any]) -> str | None:
