@@ -142,5 +142,7 @@ def _arithmetic_for(latent: Any, stream: StreamShape) -> Arithmetic:
     if not is_tensor(latent):
         return NumpyArithmetic(stream)
     from codec_transport.pipelines.torch_arithmetic import TorchArithmetic
+    from codec_transport.pipelines.torch_cpu import CpuTorchArithmetic
 
-    return TorchArithmetic(stream)
+    is_usual = stream.dtype == "fp16" and latent.device.type == "cpu"
+    return CpuTorchArithmetic(stream) if is_usual else TorchArithmetic(stream)

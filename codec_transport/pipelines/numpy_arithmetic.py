@@ -51,7 +51,7 @@ class NumpyArithmetic:
         if self._stream.layout.is_packed:
             integers = np.empty(work.size, np.int8)
             self._quantise(work, scales32, integers, clamp=may_exceed)
-            _pack_nibbles(integers, body)
+            pack_nibbles(integers, body)
         else:
             integers = body.view(np.int8)
             self._quantise(work, scales32, integers, clamp=may_exceed)
@@ -72,7 +72,7 @@ class NumpyArithmetic:
         np.copyto(integers, difference, casting="unsafe")
         if self._stream.layout.is_packed:
             payload = np.empty((work.size + 1) // 2, np.uint8)
-            _pack_nibbles(integers, payload)
+            pack_nibbles(integers, payload)
         else:
             payload = integers.view(np.uint8)
         return EncodedFrame(payload.data, self._fit(maxima), has_clamped_residuals=is_clamped)
@@ -152,7 +152,7 @@ def _fp16_scales(maxima: _Float32) -> npt.NDArray[np.float16]:
         return np.minimum(maxima, np.float32(MAX_FP16)).astype(np.float16)
 
 
-def _pack_nibbles(integers: _Int8, out: npt.NDArray[np.uint8]) -> None:
+def pack_nibbles(integers: _Int8, out: npt.NDArray[np.uint8]) -> None:
     """Two integers to a byte, the earlier one low; a last odd one leaves the high nibble 0."""
     unsigned = integers.view(np.uint8)
     np.bitwise_and(unsigned[0::2], 0x0F, out=out)

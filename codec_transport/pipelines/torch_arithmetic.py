@@ -101,6 +101,8 @@ class TorchArithmetic:
         if saturate:
             wide = latent if latent.dtype == torch.float64 else latent.to(torch.float32)
             latent = wide.clamp(-self._stream.largest, self._stream.largest)
+        if latent.dtype is self._wire_dtype:
+            return latent
         if latent.dtype == torch.float64:
             latent = latent.to(torch.float32)
         return latent.to(self._wire_dtype)
