@@ -61,15 +61,15 @@ class _ReaderMixin:
         self.port.release()
 
 
-class ImageReader(_ReaderMixin, ImageStreamInput):  # type: ignore[misc]  # plain attributes become properties
+class ImageReader(_ReaderMixin, ImageStreamInput):  # type: ignore[override]  # plain attributes become properties
     """A reader of pictures."""
 
 
-class MaskReader(_ReaderMixin, MaskStreamInput):  # type: ignore[misc]
+class MaskReader(_ReaderMixin, MaskStreamInput):  # type: ignore[override]
     """A reader of masks."""
 
 
-class LatentReader(_ReaderMixin, LatentStreamInput):  # type: ignore[misc]
+class LatentReader(_ReaderMixin, LatentStreamInput):  # type: ignore[override]
     """A reader of latents."""
 
 

@@ -27,6 +27,8 @@ from comfy_execution.reports import error_report, node_position
 from comfy_execution.run import PromptRun
 from comfy_execution.run_state import RunContext, RunState
 from comfy_execution.states import EndPrompt, Outcome
+from comfy_execution.streaming.policy import StreamPolicy
+from comfy_execution.streaming.session import RegionFacts
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +37,7 @@ class PromptExecutor:
     """The engine of one server. Belongs to one thread, whose asyncio loop it owns.
 
     `success`, `status_messages` and `history_result` tell about the last prompt; `explanations` why the nodes of the
-    last prompts ran or not, and may be read from any thread.
+    last prompts ran or not, and may be read from any thread; `stream_facts` what its regions did.
     """
 
     def __init__(
@@ -45,12 +47,15 @@ class PromptExecutor:
         cache_args: Mapping[str, Any] | None = None,
         *,
         registry: Registry | None = None,
+        streams: StreamPolicy | None = None,
     ) -> None:
         self.server = server
         self.caches: ResultCache = make_cache(
             cache_type if isinstance(cache_type, CacheType) else CacheType.CLASSIC, cache_args
         )
         self._registry = registry
+        self._stream_policy = streams or StreamPolicy()
+        self.stream_facts: list[RegionFacts] = []
         self._objects = NodeObjects()
         self._runner: asyncio.Runner | None = None
         self.explanations = Explanations()
@@ -113,7 +118,7 @@ class PromptExecutor:
             progress=get_progress_state(),
         )
         state = RunState(context)
-        run = PromptRun(context, state)
+        run = PromptRun(context, state, self._stream_policy)
         cached: list[str] = []
         messages.started()
         try:
@@ -130,6 +135,7 @@ class PromptExecutor:
             messages.failed(error_report(position, error, {}, prompt))
         finally:
             self._keep_history(run, dynprompt)
+            self.stream_facts = run.streams.facts
             self._explain(prompt_id, state, cached, run)
             self.server.last_node_id = None
             get_progress_state().reset_handlers()

@@ -50,6 +50,9 @@ class GraphView(Protocol):
     def has_values(self, node_id: str) -> bool:
         """Its whole result is at hand (cached or finished), so nobody has to wait for it."""
 
+    def has_value(self, node_id: str, slot: int) -> bool:
+        """This output is at hand. Of a node that streamed some outputs are, those that were streams are not."""
+
 
 @dataclass(slots=True, eq=False)
 class PlannedNode:
@@ -68,7 +71,8 @@ class PlannedNode:
     sources: list[tuple[PlannedNode, int]] = field(default_factory=list)
     lazy: dict[str, Dependency] = field(default_factory=dict)
     late_slots: frozenset[int] = frozenset()
-    early_consumers: list[PlannedNode] = field(default_factory=list)
+    stream_slots: frozenset[int] | None = None
+    readers: list[PlannedNode] = field(default_factory=list)
     needs: list[str] = field(default_factory=list)
 
     def value_is_there(self, slot: int) -> bool:
@@ -76,6 +80,10 @@ class PlannedNode:
         if self.state is NodeState.FINISHED:
             return True
         return self.state in (NodeState.OPENED, NodeState.DRIVING) and slot not in self.late_slots
+
+    def streams(self, slot: int) -> bool:
+        """Whether this output of an opened node is a stream, so that its readers belong to the node's region."""
+        return self.stream_slots is None or slot in self.stream_slots
 
 
 class DependencyGraph:
@@ -161,8 +169,8 @@ class DependencyGraph:
             dependent.waiting_for -= 1
             if not dependent.waiting_for:
                 freed.append(dependent)
-            if node.state is NodeState.OPENED:
-                node.early_consumers.append(dependent)
+            if node.state is NodeState.OPENED and node.streams(slot):
+                node.readers.append(dependent)
         node.dependents = late
         return freed
 
@@ -180,13 +188,17 @@ class DependencyGraph:
         return None
 
     def region_of(self, start: PlannedNode) -> tuple[set[str], PlannedNode | None]:
-        """Opened nodes that hang together with `start`, and a consumer of theirs that is still to be opened."""
+        """Opened nodes that hang together with `start`, and a reader of theirs that is still to be opened."""
         members, stack = {start.node_id}, [start]
         pending: PlannedNode | None = None
         while stack:
             node = stack.pop()
-            upstream = [source for source, _ in node.sources if source.state is NodeState.OPENED]
-            for other in upstream + node.early_consumers:
+            upstream = [
+                source
+                for source, slot in node.sources
+                if source.state is NodeState.OPENED and source.value_is_there(slot) and source.streams(slot)
+            ]
+            for other in upstream + node.readers:
                 if other.state is NodeState.OPENED:
                     if other.node_id not in members:
                         members.add(other.node_id)
@@ -226,12 +238,12 @@ class DependencyGraph:
         self._consumers[source_id] = self._consumers.get(source_id, 0) + 1
 
     def _need(self, node: PlannedNode, source_id: str, slot: int, stack: list[PlannedNode]) -> None:
-        if self._view.has_values(source_id):
+        if self._view.has_value(source_id, slot):
             return
         source = self._node(source_id)
         if source.value_is_there(slot):
-            if source.state is NodeState.OPENED:
-                source.early_consumers.append(node)
+            if source.state is NodeState.OPENED and source.streams(slot):
+                source.readers.append(node)
                 node.sources.append((source, slot))
             return
         node.waiting_for += 1

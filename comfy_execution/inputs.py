@@ -12,7 +12,8 @@ from comfy_execution.graph_utils import is_link
 from comfy_execution.node_spec import NodeSpec
 from comfy_execution.prompt import DynamicPrompt
 
-Outputs = Sequence[list[Any]]
+Outputs = Sequence[Any]
+"""Per output slot the list of its values; None for an output that is not there (yet, or any more)."""
 FindOutputs = Callable[[str], Outputs | None]
 """Outputs of a node by id, None while they are not there."""
 
@@ -45,10 +46,11 @@ def gather_inputs(node_id: str, node: Mapping[str, Any], spec: NodeSpec, find: F
             gathered.values[name] = [value]
         else:
             outputs = find(value[0])
-            if outputs is None:
+            values = None if outputs is None else _slot(outputs, value, node_id, name)
+            if values is None:
                 gathered.missing.append(name)
             else:
-                gathered.values[name] = _slot(outputs, value, node_id, name)
+                gathered.values[name] = values
     return gathered
 
 
@@ -99,10 +101,11 @@ def hidden_values(
     return values
 
 
-def _slot(outputs: Outputs, link: Sequence[Any], node_id: str, name: str) -> list[Any]:
+def _slot(outputs: Outputs, link: Sequence[Any], node_id: str, name: str) -> list[Any] | None:
     slot = int(link[1])
     if not 0 <= slot < len(outputs):
         raise NodeInputError(
             node_id, name, f"node {link[0]} has {len(outputs)} outputs, there is no output {slot}"
         )
-    return outputs[slot]
+    found: list[Any] | None = outputs[slot]
+    return found

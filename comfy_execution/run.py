@@ -18,7 +18,7 @@ from comfy.interruption import (
     processing_interrupted,
 )
 from comfy_execution.caching.base import CacheEntry
-from comfy_execution.errors import InvariantError
+from comfy_execution.errors import NodeResultError
 from comfy_execution.expansion import collect_results, join_prompt
 from comfy_execution.inputs import GatheredInputs
 from comfy_execution.interrupts import InterruptWatch
@@ -36,16 +36,22 @@ from comfy_execution.run_state import RunContext, RunState
 from comfy_execution.scheduler import Scheduler
 from comfy_execution.states import (
     CollectExpansion,
+    DriveRegion,
     EndPrompt,
     InputsRequested,
     NodeExpanded,
     NodeFailed,
     NodeFinished,
+    NodeOpened,
     OpenNode,
     Outcome,
     PromptInterrupted,
+    RegionFinished,
     Wait,
 )
+from comfy_execution.streaming.errors import StreamCycleError
+from comfy_execution.streaming.policy import StreamPolicy
+from comfy_execution.streaming.session import StreamSession
 
 CANCEL_GRACE_S = 5.0
 """How long async nodes may take to give up after the prompt ended; then they are left to themselves."""
@@ -66,9 +72,12 @@ class PromptRun:
     prompt did not succeed.
     """
 
-    def __init__(self, context: RunContext, state: RunState) -> None:
+    def __init__(self, context: RunContext, state: RunState, policy: StreamPolicy | None = None) -> None:
         self._context = context
         self._state = state
+        self._scheduler: Scheduler | None = None
+        self.streams = StreamSession(context.prompt_id, policy or StreamPolicy(), self)
+        state.opened = self.streams.outputs
         self._expanding: dict[str, _Expanding] = {}
         self._tasks: dict[asyncio.Task[list[Any]], str] = {}
         self._reshown: set[str] = set()
@@ -78,7 +87,7 @@ class PromptRun:
 
     async def run(self, output_ids: Sequence[str]) -> EndPrompt:
         """Opens nodes until nothing is left to do. Raises nothing that a node raised: see `report`."""
-        scheduler = Scheduler(self._state, output_ids)
+        self._scheduler = scheduler = Scheduler(self._state, output_ids)
         with InterruptWatch() as watch:
             try:
                 while True:
@@ -95,9 +104,10 @@ class PromptRun:
                     elif isinstance(instruction, EndPrompt):
                         return self._ended(instruction)
                     else:
-                        raise InvariantError(instruction.node_ids[0], "opened", "a drive without streams")
+                        await self._drive(instruction, scheduler, watch)
             finally:
                 await self._cancel_tasks()
+                self.streams.close()
 
     def reshow_cached(self, node_ids: Iterable[str]) -> None:
         """`executed` once more for cached nodes whose class shows intermediate results."""
@@ -122,6 +132,12 @@ class PromptRun:
         gathered = GatheredInputs()
         try:
             spec = self._state.spec(node_id)
+            if (
+                spec.streams is not None
+                and spec.streams.passthrough is not None
+                and self._open_wire(node_id, scheduler)
+            ):
+                return
             self._context.progress.start_progress(node_id)
             self._context.messages.executing(node_id)
             gathered = self._state.inputs(node_id)
@@ -131,9 +147,12 @@ class PromptRun:
                 if wanted:
                     scheduler.handle(InputsRequested(node_id, wanted))
                     return
+            opening = self.streams.opening(plan, gathered.values, is_fused=False)
+            if opening is not None:
+                plan = opening.plan
             returned = call_node(plan, gathered.values, lambda text: self._blocked(plan, text))
             if isinstance(returned, list):
-                await self._complete(node_id, merge_results(spec, returned), scheduler)
+                await self._take(node_id, returned, scheduler)
             else:
                 self._tasks[asyncio.get_running_loop().create_task(returned)] = node_id
         except InterruptProcessingException:
@@ -142,13 +161,27 @@ class PromptRun:
             # Foreign code: whatever it raises ends the prompt, never the engine.
             self._failed(node_id, error, gathered.values, scheduler)
 
+    async def _take(self, node_id: str, returned: list[Any], scheduler: Scheduler) -> None:
+        """What the node's calls returned: results, or sinks that have to be driven first."""
+        spec = self._state.spec(node_id)
+        if self.streams.sinks_opened(node_id, returned):
+            scheduler.handle(NodeOpened(node_id, frozenset(range(len(spec.outputs))), frozenset()))
+        else:
+            await self._complete(node_id, merge_results(spec, returned), scheduler)
+
     async def _complete(self, node_id: str, result: NodeResult, scheduler: Scheduler) -> None:
         ui = result.ui or None
+        if result.expansion is None:
+            opened = self.streams.streams_opened(node_id, result.outputs, ui)
+            if opened is not None:
+                scheduler.handle(NodeOpened(node_id, stream_slots=opened.stream_slots))
+                return
         if ui is not None:
             self._show(node_id, ui)
         if result.expansion is None:
             self._finish(node_id, CacheEntry(result.outputs, ui), scheduler)
             return
+        self.streams.expanded(node_id)
         expansion = join_prompt(self._context.prompt, node_id, result.expansion)
         self._expanding[node_id] = _Expanding(result.expansion, ui)
         outputs = await self._state.add_expansion(node_id, expansion.nodes)
@@ -162,7 +195,12 @@ class PromptRun:
             # Results are foreign values.
             self._failed(node_id, error, {}, scheduler)
         else:
-            self._finish(node_id, CacheEntry(outputs, expanding.ui), scheduler)
+            opened = self.streams.streams_opened(node_id, outputs, expanding.ui)
+            if opened is not None:
+                opened.has_shown = True
+                scheduler.handle(NodeOpened(node_id, stream_slots=opened.stream_slots))
+            else:
+                self._finish(node_id, CacheEntry(outputs, expanding.ui), scheduler)
 
     def _finish(self, node_id: str, entry: CacheEntry, scheduler: Scheduler) -> None:
         self._state.keep(node_id, entry)
@@ -197,11 +235,14 @@ class PromptRun:
             return
         waited_for: list[asyncio.Future[Any]] = [*self._tasks, watch.future()]
         await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
+        await self._take_done(scheduler)
+
+    async def _take_done(self, scheduler: Scheduler) -> None:
+        """Takes the results of async nodes that came to their end."""
         for task in [task for task in self._tasks if task.done()]:
             node_id = self._tasks.pop(task)
             try:
-                result = merge_results(self._state.spec(node_id), task.result())
-                await self._complete(node_id, result, scheduler)
+                await self._take(node_id, task.result(), scheduler)
             except InterruptProcessingException:
                 self._interrupted(node_id, scheduler)
                 return
@@ -209,6 +250,72 @@ class PromptRun:
                 # As in `_open`; ComfyUI gives no inputs for async nodes (trace 41).
                 self._failed(node_id, error, {}, scheduler)
                 return
+
+    # ---- streams --------------------------------------------------------------------------------------------------
+
+    def _open_wire(self, node_id: str, scheduler: Scheduler) -> bool:
+        """An interposer whose key is unchanged, and whose frames go through unchanged, is not called again."""
+        roles, entry = self._state.spec(node_id).streams, self._state.cached(node_id)
+        if entry is None or roles is None or roles.passthrough is None:
+            return False
+        frames = self._state.inputs(node_id).values.get(roles.passthrough)
+        if frames is None:
+            return False
+        outputs = [frames if i in entry.absent else values for i, values in enumerate(entry.outputs)]
+        opened = self.streams.wire_opened(node_id, outputs, entry.ui)
+        self._reshown.add(node_id)
+        if entry.ui is not None or self._state.spec(node_id).is_output:
+            self._context.messages.executed(node_id, entry.ui)
+        if entry.ui is not None:
+            self.ui[node_id] = entry.ui
+        scheduler.handle(NodeOpened(node_id, stream_slots=opened.stream_slots))
+        return True
+
+    async def _drive(self, instruction: DriveRegion, scheduler: Scheduler, watch: InterruptWatch) -> None:
+        failure = await self.streams.drive(instruction.node_ids, watch)
+        if failure is None:
+            rest = [node_id for node_id in instruction.node_ids if self._close_streamed(node_id)]
+            scheduler.handle(RegionFinished(tuple(rest)))
+        elif isinstance(failure.error, InterruptProcessingException):
+            self._interrupted(failure.node_id, scheduler)
+        else:
+            self._failed(failure.node_id, failure.error, {}, scheduler)
+
+    def _close_streamed(self, node_id: str) -> bool:
+        """Reports a member of a driven region; False for a sink that was reported when it returned."""
+        node = self.streams.take_finished(node_id)
+        if node is None:
+            return False
+        if not node.is_wire:
+            if node.ui and not node.has_shown:
+                self._show(node_id, node.ui)
+            outputs = [[] if i in node.stream_slots else values for i, values in enumerate(node.outputs)]
+            self._state.keep(node_id, CacheEntry(outputs, node.ui, node.stream_slots))
+            self.executed[node_id] = None
+        self._context.progress.finish_progress(node_id)
+        return True
+
+    def sink_finished(self, node_id: str, rows: Sequence[Any]) -> None:
+        """A sink has returned: it is finished, whatever becomes of its region."""
+        assert self._scheduler is not None
+        spec = self._state.spec(node_id)
+        result = merge_results(spec, rows)
+        if result.expansion is not None:
+            raise NodeResultError(spec.class_type, "values, being a sink", "a graph")
+        ui = result.ui or None
+        if ui is not None:
+            self._show(node_id, ui)
+        self._finish(node_id, CacheEntry(result.outputs, ui), self._scheduler)
+
+    def frames_moved(self, node_id: str, value: int, total: int) -> None:
+        """A member made or took frames."""
+        self._context.progress.update_progress(node_id, value, total)
+
+    async def between_steps(self) -> None:
+        """Async nodes elsewhere in the prompt go on while a region is driven."""
+        if self._tasks and self._scheduler is not None:
+            await asyncio.sleep(0)
+            await self._take_done(self._scheduler)
 
     async def _cancel_tasks(self) -> None:
         if not self._tasks:
@@ -233,6 +340,12 @@ class PromptRun:
         scheduler.handle(PromptInterrupted(node_id))
 
     def _ended(self, end: EndPrompt) -> EndPrompt:
+        if end.outcome is Outcome.CYCLE and any(self.streams.outputs(i) is not None for i in end.node_ids):
+            names = [f"{i} ({self._state.spec(i).class_type})" for i in end.node_ids]
+            error = StreamCycleError(end.node_ids, names)
+            known = self._context.prompt.original_prompt
+            self.report = error_report(self._position(end.node_ids[0]), error, {}, known)
+            return EndPrompt(Outcome.ERROR, end.node_ids)
         if end.outcome is Outcome.CYCLE:
             known = self._context.prompt.original_prompt
             self.report = cycle_report(self._position(end.node_ids[0]), known)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,8 @@ class RunState:
         self._specs: dict[str, NodeSpec] = {}
         self._keys = KeyBook()
         self._entries: dict[str, CacheEntry] = {}
+        self.opened: Callable[[str], Outputs | None] = lambda _: None
+        """Outputs of a node that is open (it streams); set by whoever runs streams."""
 
     # ---- GraphView ------------------------------------------------------------------------------------------------
 
@@ -59,14 +61,14 @@ class RunState:
         return self.spec(node_id).is_async
 
     def has_values(self, node_id: str) -> bool:
-        """Its result is at hand; what the cache gives is held until nobody needs it any more."""
-        if node_id in self._entries:
-            return True
-        entry = self.cached(node_id)
-        if entry is None:
-            return False
-        self._entries[node_id] = entry
-        return True
+        """Its whole result is at hand; what the cache gives is held until nobody needs it any more."""
+        entry = self._entry(node_id)
+        return entry is not None and not entry.absent
+
+    def has_value(self, node_id: str, slot: int) -> bool:
+        """One output is at hand."""
+        entry = self._entry(node_id)
+        return entry is not None and slot not in entry.absent
 
     # ---- results --------------------------------------------------------------------------------------------------
 
@@ -102,8 +104,22 @@ class RunState:
             self._entries.pop(node_id, None)
 
     def outputs(self, node_id: str) -> Outputs | None:
-        """Output lists of a node, None while they are not there."""
-        return self._entries[node_id].outputs if self.has_values(node_id) else None
+        """Output lists of a node, None while they are not there; None in place of an output that is not."""
+        opened = self.opened(node_id)
+        if opened is not None:
+            return opened
+        entry = self._entry(node_id)
+        if entry is None or not entry.absent:
+            return None if entry is None else entry.outputs
+        return [None if slot in entry.absent else values for slot, values in enumerate(entry.outputs)]
+
+    def _entry(self, node_id: str) -> CacheEntry | None:
+        entry = self._entries.get(node_id)
+        if entry is None:
+            entry = self.cached(node_id)
+            if entry is not None:
+                self._entries[node_id] = entry
+        return entry
 
     # ---- nodes ----------------------------------------------------------------------------------------------------
 
@@ -120,7 +136,15 @@ class RunState:
         await self._make_keys(known, b"")
         self._context.cache.begin_prompt(self._keys.known(prompt))
         self._context.objects.begin_prompt(prompt)
-        return [node_id for node_id in prompt if self.cached(node_id) is not None]
+        return [node_id for node_id in prompt if self._counts_as_cached(node_id)]
+
+    def _counts_as_cached(self, node_id: str) -> bool:
+        """With its whole result; an interposer that passes frames on unchanged also without the frames."""
+        entry = self.cached(node_id)
+        if entry is None or not entry.absent:
+            return entry is not None
+        roles = self._specs[node_id].streams
+        return roles is not None and roles.passthrough is not None
 
     async def add_expansion(self, parent_id: str, nodes: Mapping[str, dict[str, Any]]) -> tuple[str, ...]:
         """Reads the classes and makes the keys of nodes that an expansion added; ids of its output nodes.

@@ -132,9 +132,9 @@ class Scheduler:
 
     def _node_opened(self, event: NodeOpened) -> None:
         node = self.graph[event.node_id]
+        self._running -= node.state is NodeState.OPENING
         self._move(node, Move.OPENED)
-        self._running -= 1
-        node.late_slots = event.late_slots
+        node.late_slots, node.stream_slots = event.late_slots, event.stream_slots
         self._opened[node.node_id] = node
         self._make_ready(self.graph.release(node))
 

@@ -60,7 +60,11 @@ TRANSITIONS: dict[NodeState, dict[Move, NodeState]] = {
         Move.FAILED: NodeState.FAILED,
     },
     NodeState.EXPANDED: {Move.INPUTS_READY: NodeState.RESOLVED, Move.FAILED: NodeState.FAILED},
-    NodeState.RESOLVED: {Move.FINISHED: NodeState.FINISHED, Move.FAILED: NodeState.FAILED},
+    NodeState.RESOLVED: {
+        Move.OPENED: NodeState.OPENED,
+        Move.FINISHED: NodeState.FINISHED,
+        Move.FAILED: NodeState.FAILED,
+    },
     NodeState.OPENED: {Move.DRIVE_STARTED: NodeState.DRIVING, Move.FAILED: NodeState.FAILED},
     NodeState.DRIVING: {Move.FINISHED: NodeState.FINISHED, Move.FAILED: NodeState.FAILED},
     NodeState.FINISHED: {},
@@ -89,10 +93,14 @@ class NodeFinished:
 
 @dataclass(frozen=True, slots=True)
 class NodeOpened:
-    """The node's function returned, and it must be driven. Values of `late_slots` come only when it finished."""
+    """The node's function returned, and it must be driven. Values of `late_slots` come only when it finished.
+
+    `stream_slots` hold streams: who reads them belongs to the node's region (None: every slot that is not late).
+    """
 
     node_id: str
     late_slots: frozenset[int] = frozenset()
+    stream_slots: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

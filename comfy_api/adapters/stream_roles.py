@@ -46,6 +46,7 @@ def read_roles(
         opens=opens,
         drains=drains,
         steps=steps,
+        steps_async=inspect.isasyncgenfunction(node_class.drain_stream if drains else function),
         estimates=callable(getattr(node_class, "stream_estimate", None)),
         shapes=callable(getattr(node_class, "stream_shape", None)),
         stream_inputs=tuple(declared.get("stream_inputs") or streamable) if opens or drains else (),

@@ -100,14 +100,14 @@ class V1Behaviour:
         """The author's frame shape, from the inputs that it has parameters for."""
         return instance.stream_shape(shape, **known_arguments(instance.stream_shape, inputs))
 
-    @property
+    @cached_property
     def lazy_check(self) -> Callable[..., Any] | None:
         """`check(instance, inputs, hidden)` when the class has `check_lazy_status`."""
         if not hasattr(self._class, "check_lazy_status"):
             return None
         return self._check_lazy
 
-    @property
+    @cached_property
     def fingerprint(self) -> Callable[..., Any] | None:
         """`fingerprint(inputs, hidden)` when the class has IS_CHANGED."""
         function = getattr(self._class, "IS_CHANGED", None)
@@ -115,7 +115,7 @@ class V1Behaviour:
             return None
         return lambda inputs, hidden: function(**inputs, **self._accepted(function, hidden))
 
-    @property
+    @cached_property
     def validator(self) -> Callable[..., Any] | None:
         """`validate(inputs, hidden)` when the class has VALIDATE_INPUTS."""
         function = getattr(self._class, "VALIDATE_INPUTS", None)

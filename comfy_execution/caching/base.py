@@ -12,10 +12,14 @@ Key = bytes
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CacheEntry:
-    """The result of one node: per output slot the list of its values, and the ui it showed (None: no ui)."""
+    """The result of one node: per output slot the list of its values, and the ui it showed (None: no ui).
+
+    Slots in `absent` were streams, whose frames are gone: their lists are empty and count as no value.
+    """
 
     outputs: Sequence[list[Any]]
     ui: Mapping[str, Any] | None = None
+    absent: frozenset[int] = frozenset()
 
 
 class ResultCache(Protocol):

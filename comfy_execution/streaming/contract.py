@@ -163,6 +163,8 @@ class StreamRoles:
     """Has `drain_stream`: sink."""
     steps: bool = False
     """The ordinary function is a generator or an async generator."""
+    steps_async: bool = False
+    """The sink's function is an async generator."""
     estimates: bool = False
     """Has `stream_estimate`."""
     shapes: bool = False

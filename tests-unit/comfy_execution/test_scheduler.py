@@ -55,6 +55,9 @@ class Graph:
     def is_async(self, node_id: str) -> bool:
         return node_id in self.asyncs
 
+    def has_value(self, node_id: str, slot: int) -> bool:
+        return self.has_values(node_id)
+
     def has_values(self, node_id: str) -> bool:
         return node_id in self.cached or node_id in self.done
 
