@@ -151,13 +151,17 @@ class PromptServer:
         for UNENCODED_PREVIEW_IMAGE, that and a metadata dict for PREVIEW_IMAGE_WITH_METADATA. The data is
         encoded here, in the caller's thread: later changes of it are not sent, and the loop stays free.
         """
-        if not self.hub.wants(sid):
+        if not self.wants(sid):
             return
         message = event_message(event, data)
         try:
             self.loop.call_soon_threadsafe(self.hub.deliver, message, sid)
         except RuntimeError:
             logger.debug("the loop is closed; event %s is not sent", event)
+
+    def wants(self, sid: str | None) -> bool:
+        """Whether somebody reads messages for a session (None: for everybody), now or later. Any thread."""
+        return self.hub.wants(sid)
 
     def queue_updated(self) -> None:
         """Tells all clients how many prompts wait or run, and who else asked to be told."""

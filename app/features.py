@@ -18,4 +18,5 @@ def server_features(config: ServerConfig) -> dict[str, Any]:
         "max_upload_size": config.max_upload_bytes,
         "assets": False,
         "node_replacements": True,
+        "supports_sequence_numbers": True,
     }

@@ -21,8 +21,9 @@ PREVIEW_IMAGE_WITH_METADATA = 4
 class MessageSink(Protocol):
     """The server's side of the engine: where messages go. `send_sync` is safe from any thread.
 
-    Two more attributes are used when they are there: `sockets` (session id -> socket; without it everybody is taken
-    to listen) and `sockets_metadata` (session id -> {"feature_flags": {...}}).
+    More attributes are used when they are there: `wants(sid)` (whether a message for a session has a reader), without
+    it `sockets` (session id -> socket; without that everybody is taken to listen), and `sockets_metadata` (session id
+    -> {"feature_flags": {...}}).
     """
 
     client_id: str | None
@@ -38,6 +39,9 @@ class MessageSink(Protocol):
 
 def has_receiver(sink: MessageSink, sid: str | None) -> bool:
     """Whether anybody would get a message for `sid` (None: for everybody)."""
+    asked = getattr(sink, "wants", None)
+    if asked is not None:
+        return bool(asked(sid))
     sockets = getattr(sink, "sockets", None)
     if sockets is None:
         return True

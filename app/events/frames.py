@@ -17,7 +17,9 @@ def event_message(event: int | str, data: Any) -> Message:
     Raises: TypeError or ValueError for data that cannot be encoded.
     """
     if isinstance(event, str):
-        return Message(encode_json(event, data), event, event in DROPPABLE_JSON)
+        prompt_id = data.get("prompt_id") if isinstance(data, dict) else None
+        told_of = prompt_id if isinstance(prompt_id, str) else None
+        return Message(encode_json(event, data), event, event in DROPPABLE_JSON, told_of)
     if event == BinaryEventTypes.UNENCODED_PREVIEW_IMAGE:
         image_type, image, max_size = data
         event, data = BinaryEventTypes.PREVIEW_IMAGE, encode_preview(image_type, image, max_size)

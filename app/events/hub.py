@@ -10,15 +10,21 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import web
 
+from app.events.log import EventLog
 from app.events.outbox import Message, Outbox, OutboxOverflowError
 
 logger = logging.getLogger(__name__)
 
+RESUME_WINDOW_S = 300.0
+"""How long events are logged for a numbered client that left: a laptop that slept, a network that changed."""
+MAX_AWAY = 1_000
 CLOSE_TIMEOUT_S = 1.0
 """For the close frames of all clients together when the server stops; who is alive answers in milliseconds."""
 
@@ -29,6 +35,8 @@ class Client:
     def __init__(self, sid: str, socket: web.WebSocketResponse, abort: Callable[[], None]) -> None:
         self.sid, self.socket = sid, socket
         self.outbox = Outbox()
+        self.is_numbered = False
+        """Whether its JSON messages carry `seq`."""
         self.has_spoken = False
         """Whether the client's first text message was read; feature flags count only in that one."""
         self.abort = abort
@@ -83,16 +91,29 @@ class Client:
 class EventHub:
     """The table of connected clients. `sockets` and `sockets_metadata` are what packs look at."""
 
-    def __init__(self, features: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(
+        self, features: Callable[[], Mapping[str, Any]], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.sockets: dict[str, web.WebSocketResponse] = {}
         self.sockets_metadata: dict[str, dict[str, Any]] = {}
         self._clients: dict[str, Client] = {}
         self._features = features
+        self._clock = clock
+        self.log = EventLog()
+        self._readers: Counter[str] = Counter()
+        self._away: OrderedDict[str, float] = OrderedDict()
 
-    def connect(self, client: Client, greeting: list[Message]) -> None:
-        """Enters a client; `greeting` goes out before anything else it will get."""
+    def connect(self, client: Client, greeting: list[Message], after: int | None = None) -> None:
+        """Enters a client; `greeting` goes out before anything else it will get.
+
+        `after`: the number of the last event that it has seen; it gets the later ones first, and numbers from then on.
+        """
         for message in greeting:
             client.push(message)
+        if after is not None:
+            client.is_numbered = True
+            self._replay(client, after)
+        self._away.pop(client.sid, None)
         self._clients[client.sid] = client
         self.sockets[client.sid] = client.socket
         self.sockets_metadata[client.sid] = {"feature_flags": {}}
@@ -103,7 +124,19 @@ class EventHub:
             del self._clients[client.sid]
             self.sockets.pop(client.sid, None)
             self.sockets_metadata.pop(client.sid, None)
+            if client.is_numbered:
+                self._remember(client.sid)
         await client.stop()
+
+    def start_reading(self, sid: str) -> None:
+        """Events of a session are logged, whether or not a socket takes them, until `stop_reading`."""
+        self._readers[sid] += 1
+
+    def stop_reading(self, sid: str) -> None:
+        """Ends one `start_reading`."""
+        self._readers[sid] -= 1
+        if self._readers[sid] <= 0:
+            del self._readers[sid]
 
     def hold(self, sid: object, seconds: float) -> None:
         """Lets the messages of one client wait a little, if it is connected."""
@@ -111,16 +144,43 @@ class EventHub:
             self._clients[sid].hold(seconds)
 
     def wants(self, sid: str | None) -> bool:
-        """Whether a message for `sid` (None: everybody) has a receiver. Safe from any thread."""
-        return bool(self._clients) if sid is None else sid in self._clients
+        """Whether a message for `sid` (None: everybody) has a reader, now or later. Safe from any thread."""
+        if sid is None:
+            return bool(self._clients or self._readers or self._away)
+        return sid in self._clients or sid in self._readers or self._away.get(sid, 0.0) > self._clock()
 
     def deliver(self, message: Message, sid: str | None) -> None:
-        """Queues a message for one client or, with None, for all. An unknown id drops it."""
-        if sid is None:
-            for client in list(self._clients.values()):
+        """Logs a message and queues it for one client or, with None, for all. An unknown id drops it."""
+        if not self.wants(sid):
+            return
+        event = self.log.add(message, sid) if isinstance(message.payload, str) else None
+        numbered: Message | None = None
+        one = None if sid is None else self._clients.get(sid)
+        receivers = list(self._clients.values()) if sid is None else [one] if one is not None else []
+        for client in receivers:
+            if event is not None and client.is_numbered:
+                numbered = numbered or event.numbered()
+                client.push(numbered)
+            else:
                 client.push(message)
-        elif (client_or_none := self._clients.get(sid)) is not None:
-            client_or_none.push(message)
+
+    def _replay(self, client: Client, after: int) -> None:
+        """What a client missed; before it, when the log does not reach back so far, a word about that."""
+        if after > 0 and not self.log.is_complete_after(after):
+            lost = {"after": after, "lost_through": self.log.lost_through}
+            client.push(Message(json.dumps({"type": "events_lost", "data": lost}), "events_lost"))
+        start = after if after <= self.log.newest else 0
+        for event in self.log.after(start):
+            if event.is_for(client.sid):
+                client.push(event.numbered())
+
+    def _remember(self, sid: str) -> None:
+        """Goes on logging for a session that may come back."""
+        now = self._clock()
+        self._away[sid] = now + RESUME_WINDOW_S
+        self._away.move_to_end(sid)
+        while self._away and (len(self._away) > MAX_AWAY or next(iter(self._away.values())) <= now):
+            self._away.popitem(last=False)
 
     def receive(self, client: Client, text: str) -> None:
         """Reads one text message of a client: the handshake, if it is the first."""
@@ -133,9 +193,13 @@ class EventHub:
         if not is_first or not isinstance(message, dict) or message.get("type") != "feature_flags":
             return
         flags = message.get("data")
+        flags = flags if isinstance(flags, dict) else {}
         if self._clients.get(client.sid) is client:
-            self.sockets_metadata[client.sid]["feature_flags"] = flags if isinstance(flags, dict) else {}
-        answer = {"type": "feature_flags", "data": dict(self._features())}
+            self.sockets_metadata[client.sid]["feature_flags"] = flags
+        answer: dict[str, Any] = {"type": "feature_flags", "data": dict(self._features())}
+        if flags.get("supports_sequence_numbers") is True:
+            client.is_numbered = True
+            answer["seq"] = self.log.newest
         client.push(Message(json.dumps(answer), "feature_flags"))
 
     async def close(self) -> None:

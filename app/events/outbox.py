@@ -41,6 +41,8 @@ class Message:
     kind: str = ""
     """Messages of one kind replace each other when `droppable`."""
     droppable: bool = False
+    prompt_id: str | None = None
+    """The prompt that a JSON event tells of."""
 
 
 class Outbox:
