@@ -1,13 +1,15 @@
 """Composition root: reads the command line, builds the parts, hands each what it needs, starts them.
 
 Order matters: folders first, then the scripts that packs want to run before torch, then the server (packs look for
-`PromptServer.instance` while they load), then nodes and packs, then the engine's thread, then the sockets.
+`PromptServer.instance` while they load) and its sockets, then torch, nodes and packs, then the engine's thread.
+Requests that need one of these wait until it is there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import logging
 import os
 import sys
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("main")
 
 MIB = 1024 * 1024
+YOUNG_OBJECTS = 50_000
+"""Objects that are made before Python looks for unreachable cycles among them. A prompt of 100,000 nodes makes a
+million that live on: with Python's 700 their repeated inspection costs more than reading and validating them."""
 GENERATION_EXAMPLE = """\
 curl -s {url}/v1/images/generations -H 'Content-Type: application/json' \\
   -d '{{"prompt": "cat", "size": "128x128", "response_format": "url"}}'"""
@@ -67,6 +72,7 @@ def server_config() -> ServerConfig:
     """What the HTTP side is told."""
     from app.auth.gate import AuthMode
     from app.config import ServerConfig
+    from app.system import has_no_accelerator
     from comfyui_version import __version__
 
     auth = AuthMode.parse(args.auth or os.environ.get("CODEC_AUTH") or AuthMode.AUTO.value)
@@ -79,6 +85,7 @@ def server_config() -> ServerConfig:
         tls_keyfile=Path(args.tls_keyfile) if args.tls_keyfile else None,
         tls_certfile=Path(args.tls_certfile) if args.tls_certfile else None,
         front_end_root=Path(args.front_end_root) if args.front_end_root else None,
+        plain_cpu=args.cpu or has_no_accelerator(),
         multi_user=args.multi_user,
         compress_responses=args.enable_compress_response_body,
         preview_size=args.preview_size,
@@ -151,6 +158,7 @@ def start_engine(server: PromptServer) -> Any:
     hooks = WorkerHooks(
         unload_models=residency.unload_all_models,
         before_prompt=lambda extra_data: previews.set_preview_method(extra_data.get("preview_method")),
+        after_prompt=_collect_young,
     )
     threading.Thread(
         target=run_worker, args=(queue, executor, server, hooks), name="engine", daemon=True
@@ -193,16 +201,41 @@ def _ui_file(folder_type: str, subfolder: str, filename: str) -> Path:
 
 
 async def serve() -> None:
-    """Builds everything on this loop and serves until the process is stopped."""
+    """Listens, builds everything on this loop and serves until the process is stopped."""
     import server as server_module
     from app.logs import capture_output
+
+    server = server_module.create_server(server_config())
+    capture_output(server.logs)
+    queue = None
+    try:
+        if not args.quick_test_for_ci:
+            await server.bind()
+        # torch takes seconds; what needs none is answered meanwhile
+        await asyncio.to_thread(configure_devices)
+        await load_nodes()
+        queue = start_engine(server)
+        add_codec_endpoints(server)
+        server.add_routes()
+        if args.quick_test_for_ci:
+            return
+        _spare_the_collector()
+        _show_first_key(server)
+        await server.start(call_on_start=_announce)
+        await asyncio.Event().wait()
+    finally:
+        if queue is not None:
+            queue.close()
+        await server.stop()
+
+
+async def load_nodes() -> None:
+    """Built-in nodes, then packs, into the registry."""
     from comfy_api.media import saving
     from comfy_extras.catalogue import REGISTRY
     from comfy_extras.loading import load_builtin_nodes, load_packs
 
     saving.set_metadata_enabled(not args.disable_metadata)
-    server = server_module.create_server(server_config())
-    capture_output(server.logs)
     await load_builtin_nodes(REGISTRY)
     await load_packs(
         folder_paths.get_folder_paths("custom_nodes"),
@@ -210,18 +243,18 @@ async def serve() -> None:
         disable_all=args.disable_all_custom_nodes,
         whitelist=args.whitelist_custom_nodes,
     )
-    queue = start_engine(server)
-    add_codec_endpoints(server)
-    server.add_routes()
-    if args.quick_test_for_ci:
-        return
-    _show_first_key(server)
-    try:
-        await server.start(call_on_start=_announce)
-        await asyncio.Event().wait()
-    finally:
-        queue.close()
-        await server.stop()
+
+
+def _spare_the_collector() -> None:
+    """Modules, classes and the nodes' records stay for good: cycle collections need not visit them again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS)
+
+
+def _collect_young() -> None:
+    """What a prompt left behind in cycles may hold large arrays."""
+    gc.collect(1)
 
 
 def _show_first_key(server: PromptServer) -> None:
@@ -277,7 +310,6 @@ def main() -> int:
             disable_all=args.disable_all_custom_nodes,
             whitelist=args.whitelist_custom_nodes,
         )
-        configure_devices()
         asyncio.run(serve())
     except KeyboardInterrupt:
         logger.info("Stopped by the user")

@@ -11,6 +11,7 @@ from app.errors import RequestError
 
 MAX_JSON_DEPTH = 200
 """Graphs nest a dozen levels; far deeper ones only serve to exhaust the stack of whoever walks them."""
+_CONTAINERS = frozenset({dict, list})
 
 
 async def read_json(request: web.Request) -> Any:
@@ -50,9 +51,9 @@ def depth_exceeds(value: Any, limit: int) -> bool:
         children: list[Any] = []
         for item in level:
             if isinstance(item, dict):
-                children.extend(child for child in item.values() if isinstance(child, dict | list))
+                children += [child for child in item.values() if type(child) in _CONTAINERS]
             elif isinstance(item, list):
-                children.extend(child for child in item if isinstance(child, dict | list))
+                children += [child for child in item if type(child) in _CONTAINERS]
         if not children:
             return False
         level = children

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -30,44 +31,42 @@ def cycle_entry(node_id: str, cycle: Sequence[str], prompt: Mapping[str, Mapping
 
 
 def strongly_connected(sources: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
-    """Groups of nodes that reach each other (Tarjan 1972), without recursion; single nodes are left out.
+    """Groups of nodes that reach each other, without recursion; single nodes are left out.
 
     A node that is its own source is a group of one.
+    Source: Tarjan 1972, in the form of Pearce 2016 (one number per node instead of number, low link and a flag).
     """
-    index: dict[str, int] = {}
     lowest: dict[str, int] = {}
-    on_path: set[str] = set()
     path: list[str] = []
     for start in sources:
-        if start in index:
+        if start in lowest:
             continue
-        work: list[tuple[str, Iterator[str]]] = [(start, iter(sources[start]))]
-        index[start] = lowest[start] = len(index)
+        lowest[start] = len(lowest)
         path.append(start)
-        on_path.add(start)
+        work = [(start, lowest[start], iter(sources[start]))]
         while work:
-            node, remaining = work[-1]
+            node, number, remaining = work[-1]
             for source in remaining:
-                if source not in sources:
-                    continue
-                if source not in index:
-                    index[source] = lowest[source] = len(index)
+                known = lowest.get(source)
+                if known is None:
+                    if source not in sources:
+                        continue
+                    lowest[source] = number = len(lowest)
                     path.append(source)
-                    on_path.add(source)
-                    work.append((source, iter(sources[source])))
+                    work.append((source, number, iter(sources[source])))
                     break
-                if source in on_path:
-                    lowest[node] = min(lowest[node], index[source])
+                if known < lowest[node]:
+                    lowest[node] = known
             else:
                 work.pop()
-                if work:
-                    parent = work[-1][0]
-                    lowest[parent] = min(lowest[parent], lowest[node])
-                if lowest[node] == index[node]:
+                low = lowest[node]
+                if low == number:
                     group = _popped_until(path, node)
-                    on_path.difference_update(group)
+                    lowest.update(dict.fromkeys(group, sys.maxsize))
                     if len(group) > 1 or node in sources[node]:
                         yield group
+                elif work and low < lowest[work[-1][0]]:
+                    lowest[work[-1][0]] = low
 
 
 def one_cycle(group: Sequence[str], sources: Mapping[str, Sequence[str]]) -> list[str]:

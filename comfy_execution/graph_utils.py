@@ -11,6 +11,8 @@ from typing import Any, TypeGuard
 
 Link = list[Any]
 """`[node_id, slot]`"""
+_NUMBERS = (int, float)
+"""A tuple made once: `int | float` inside a function is built again by each of a prompt's many calls."""
 
 
 def is_link(obj: object) -> TypeGuard[list[Any]]:
@@ -19,7 +21,7 @@ def is_link(obj: object) -> TypeGuard[list[Any]]:
         isinstance(obj, list)
         and len(obj) == 2
         and isinstance(obj[0], str)
-        and isinstance(obj[1], int | float)
+        and isinstance(obj[1], _NUMBERS)
         and not isinstance(obj[1], bool)
     )
 

@@ -16,6 +16,7 @@ ErrorEntry = dict[str, Any]
 MAX_LISTED_CHOICES = 20
 """Longer lists of choices are named by their length only."""
 
+_NUMBERS, _SEQUENCES = (int, float), (list, tuple)
 _CONVERSIONS: dict[str, Callable[[Any], Any]] = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}
 
 
@@ -42,7 +43,7 @@ def unwrapped(value: Any) -> Any:
 def convert(spec: InputSpec, value: Any) -> tuple[Any, ErrorEntry | None]:
     """The value as the input's type asks for it, or the error that says why not."""
     conversion = _CONVERSIONS.get(spec.type) if isinstance(spec.type, str) else None
-    if conversion is None:
+    if conversion is None or type(value) is conversion:
         return value, None
     try:
         return conversion(value), None
@@ -60,10 +61,10 @@ def convert(spec: InputSpec, value: Any) -> tuple[Any, ErrorEntry | None]:
 
 def check_range(spec: InputSpec, value: Any) -> ErrorEntry | None:
     """`min` and `max` of the input's options."""
-    lowest, highest = spec.options.get("min"), spec.options.get("max")
-    if not isinstance(value, int | float):
+    if not isinstance(value, _NUMBERS):
         return None
-    if isinstance(lowest, int | float) and value < lowest:
+    lowest, highest = spec.options.get("min"), spec.options.get("max")
+    if isinstance(lowest, _NUMBERS) and value < lowest:
         return input_entry(
             "value_smaller_than_min",
             f"Value {value} smaller than min of {lowest}",
@@ -71,7 +72,7 @@ def check_range(spec: InputSpec, value: Any) -> ErrorEntry | None:
             spec,
             received_value=value,
         )
-    if isinstance(highest, int | float) and value > highest:
+    if isinstance(highest, _NUMBERS) and value > highest:
         return input_entry(
             "value_bigger_than_max",
             f"Value {value} bigger than max of {highest}",
@@ -108,11 +109,13 @@ def check_choice(spec: InputSpec, value: Any) -> ErrorEntry | None:
 
 def choices_of(spec: InputSpec) -> Sequence[Any] | None:
     """The choices that values of this input are checked against, None when they are not."""
-    if isinstance(spec.type, list | tuple):
+    if isinstance(spec.type, _SEQUENCES):
         return spec.type
+    if spec.type != "COMBO":
+        return None
     options: Mapping[str, Any] = spec.options
     choices = options.get("options")
-    if spec.type != "COMBO" or not isinstance(choices, list | tuple):
+    if not isinstance(choices, _SEQUENCES):
         return None
     is_remote = any(options.get(key) for key in ("remote_combo", "remote"))
     return None if is_remote else choices

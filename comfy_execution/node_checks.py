@@ -193,7 +193,8 @@ def _check_literal(inputs: dict[str, Any], input_spec: InputSpec, spec: NodeSpec
         found.errors.append(error)
         found.may_run_validator = False
         return
-    if spec.behaviour.validates_all or name in spec.behaviour.validated_inputs:
+    behaviour = spec.behaviour
+    if behaviour.validates_all or name in behaviour.validated_inputs:
         return
     error = check_range(input_spec, value) or check_choice(input_spec, value)
     if error is not None:
