@@ -1,9 +1,10 @@
 """`PromptServer`: the one server of the process, as node packs know it. Built by `create_server`.
 
 Life: `create_server(config)` makes it and sets `PromptServer.instance`, so that packs find it while they
-load; `attach_engine(engine)` hands in queue, validation and node descriptions; `add_routes()` comes after
-all packs are loaded, because their routes get the /api alias too; then `await start()`, and `await stop()`
-at the end. `send_sync` and `queue_updated` are safe from any thread; the rest belongs to the loop's thread.
+load; `await bind()` may come now: the sockets listen, /system_stats answers, all else waits;
+`attach_engine(engine)` hands in queue, validation and node descriptions; `add_routes()` comes after all packs
+are loaded, because their routes get the /api alias too; then `await start()`, and `await stop()` at the end.
+`send_sync` and `queue_updated` are safe from any thread; the rest belongs to the loop's thread.
 
 The work is done in `app`: routes in `app/routes`, the websocket in `app/events`. This module is the surface.
 """
@@ -32,7 +33,8 @@ from app.intake import OnPrompt, PromptIntake
 from app.listening import host_port, listen, tls_context
 from app.logs import Entry, LogBuffer, terminal_size
 from app.middleware.origin import is_loopback as is_loopback
-from app.routes.application import add_all_routes, build_application
+from app.routes.application import MAX_HEADER_BYTES, add_all_routes, build_application, early_application
+from app.routes.starting import FrontDoor
 from app.users import UserStore
 from protocol import BinaryEventTypes as BinaryEventTypes
 
@@ -89,7 +91,9 @@ class PromptServer:
         self.web_root = str(self.context.roots.page)
         self.client_session: ClientSession | None = None
         """For calls that packs make themselves; open while the server runs."""
+        self._door = FrontDoor(early_application(self.context), self.app)
         self._runner: web.AppRunner | None = None
+        self._bound: list[tuple[str, int]] = []
         self._publisher: asyncio.Task[None] | None = None
 
     # -- what packs read ------------------------------------------------------------------------------------
@@ -241,9 +245,24 @@ class PromptServer:
 
         Raises: OSError when an address cannot be bound.
         """
-        addresses = [address] if address is not None else list(self.config.addresses)
-        number = self.config.port if port is None else port
-        await self.start_multi_address([(name, number) for name in addresses], call_on_start, verbose)
+        await self.start_multi_address(self._addresses(address, port), call_on_start, verbose)
+
+    def _addresses(self, address: str | None, port: int | None) -> list[tuple[str, int]]:
+        names = [address] if address is not None else list(self.config.addresses)
+        return [(name, self.config.port if port is None else port) for name in names]
+
+    async def bind(self, addresses: list[tuple[str, int]] | None = None) -> None:
+        """Listens at once; what needs nodes waits until `start`. Without it `start` binds by itself.
+
+        Raises: OSError when an address cannot be bound.
+        """
+        limits = {"max_field_size": MAX_HEADER_BYTES, "max_line_size": MAX_HEADER_BYTES}
+        outer = self._door.application(client_max_size=int(self.config.max_upload_bytes), handler_args=limits)
+        self._runner = web.AppRunner(outer, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
+        await self._runner.setup()
+        where = self._addresses(None, None) if addresses is None else addresses
+        self._bound = await listen(self._runner, where, tls_context(self.config))
+        self.address, self.port = self._bound[0]
 
     async def start_multi_address(
         self,
@@ -252,14 +271,12 @@ class PromptServer:
         verbose: bool = True,
     ) -> None:
         """As `start`, for (address, port) pairs. Port 0 takes a free one, found in `port` afterwards."""
-        self._runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
-        await self._runner.setup()
-        context = tls_context(self.config)
-        scheme = "https" if context else "http"
-        bound = await listen(self._runner, addresses, context)
-        self.address, self.port = bound[0]
+        if not self._bound:
+            await self.bind(addresses)
+        await self._door.open()
+        scheme = "https" if self.config.tls_certfile and self.config.tls_keyfile else "http"
         if verbose:
-            for address, port in bound:
+            for address, port in self._bound:
                 logger.info("To see the GUI go to: %s://%s", scheme, host_port(address, port))
         self.client_session = ClientSession()
         self._publisher = asyncio.create_task(self.publish_loop(), name="publish_loop")
@@ -277,3 +294,4 @@ class PromptServer:
             await self.client_session.close()
         if self._runner is not None:
             await self._runner.cleanup()
+        await self._door.close()

@@ -32,6 +32,8 @@ class ServerConfig:
     tls_certfile: Path | None = None
     front_end_root: Path | None = None
     """Folder of the web page; None means the installed comfyui-frontend-package."""
+    plain_cpu: bool = False
+    """Known without asking torch: there is no accelerator, or it is not to be used."""
     multi_user: bool = False
     compress_responses: bool = False
     preview_size: int = 512

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from functools import cache
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -25,6 +26,23 @@ def installed_version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
+
+
+_ACCELERATORS = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dri", "/dev/dxg", "/dev/accel")
+"""Device files of every driver that torch has a backend for on Linux."""
+
+
+def has_no_accelerator() -> bool:
+    """Whether the operating system alone shows that torch will find nothing but the CPU."""
+    return sys.platform == "linux" and not any(Path(name).exists() for name in _ACCELERATORS)
+
+
+def cpu_facts() -> list[dict[str, Any]]:
+    """The one device of a machine without accelerator: its memory is the RAM."""
+    memory = psutil.virtual_memory()
+    total, free = memory.total, memory.available
+    sizes = {"vram_total": total, "vram_free": free, "torch_vram_total": total, "torch_vram_free": free}
+    return [{"name": "cpu", "type": "cpu", "index": None, **sizes}]
 
 
 def system_facts(config: ServerConfig) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from app.middleware.errors import translate_errors
 from app.middleware.headers import cors_headers, set_cache_control, set_offline_policy
 from app.middleware.origin import answer_options, check_origin
 from app.middleware.size_limit import refuse_oversize
-from app.routes import all_routes, internal, login, static
+from app.routes import all_routes, internal, login, static, system
 
 MAX_HEADER_BYTES = 16 * 1024
 """Browsers send cookies of every local server to each port of this host; 8 KiB is sometimes too little."""
@@ -29,13 +29,22 @@ def build_application(config: ServerConfig) -> web.Application:
     application = web.Application(
         client_max_size=int(config.max_upload_bytes),
         middlewares=middlewares,
-        handler_args={"max_field_size": MAX_HEADER_BYTES, "max_line_size": MAX_HEADER_BYTES},
     )
     application.on_response_prepare.append(set_cache_control)
     if config.cors_origin is not None:
         application.on_response_prepare.append(cors_headers(config.cors_origin))
     if config.offline:
         application.on_response_prepare.append(set_offline_policy)
+    return application
+
+
+def early_application(context: Context) -> web.Application:
+    """What can be answered before torch and the nodes are loaded: facts of a machine without accelerator."""
+    application = build_application(context.config)
+    application[CONTEXT] = context
+    if context.config.plain_cpu:
+        for path in ("/system_stats", "/api/system_stats"):
+            application.router.add_get(path, system.get_system_stats)
     return application
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from aiohttp import web
 
 from app.context import context_of
-from app.system import system_facts
+from app.system import cpu_facts, system_facts
 
 
 async def get_system_stats(request: web.Request) -> web.Response:
     """Facts about host, versions and devices."""
     context = context_of(request)
-    body = {"system": system_facts(context.config), "devices": context.engine.devices()}
+    devices = cpu_facts() if context.attached is None else context.attached.devices()
+    body = {"system": system_facts(context.config), "devices": devices}
     return web.json_response(body)
 
 
