@@ -7,13 +7,24 @@ from __future__ import annotations
 
 import pickle
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
 from comfy_execution.streaming.contract import FrameStream, Port
 
 
-class TensorFrames:
+class _Classes:
+    """Which stream classes a kind of frame has; `stream_readers` says so, because those classes need the kinds."""
+
+    _reader: Callable[[Port], FrameStream]
+    _over_batch: Callable[[Any], FrameStream]
+
+    def bind(self, reader: Callable[[Port], FrameStream], over_batch: Callable[[Any], FrameStream]) -> None:
+        """Sets the class of readers and the class of streams over a batch."""
+        self._reader, self._over_batch = reader, over_batch
+
+
+class TensorFrames(_Classes):
     """Chunks that are tensors, frames along axis 0; `channels` is None for masks, which have no such axis."""
 
     def __init__(self, channels: int | None) -> None:
@@ -63,18 +74,14 @@ class TensorFrames:
 
     def reader(self, port: Port) -> FrameStream:
         """An ImageStreamInput (or MaskStreamInput) over a port."""
-        from comfy_api.stream_readers import ImageReader, MaskReader
-
-        return MaskReader(port) if self._channels is None else ImageReader(port)
+        return self._reader(port)
 
     def batch_stream(self, batch: Any) -> FrameStream:
         """A stream over a batch."""
-        from comfy_api.stream_readers import TensorImageStream, TensorMaskStream
-
-        return TensorMaskStream(batch) if self._channels is None else TensorImageStream(batch)
+        return self._over_batch(batch)
 
 
-class LatentFrames:
+class LatentFrames(_Classes):
     """Chunks that are LATENT dicts: rank 4 along the batch, rank 5 (one item) along time."""
 
     def length(self, chunk: Any) -> int:
@@ -156,15 +163,11 @@ class LatentFrames:
 
     def reader(self, port: Port) -> FrameStream:
         """A LatentStreamInput over a port."""
-        from comfy_api.stream_readers import LatentReader
-
-        return LatentReader(port)
+        return self._reader(port)
 
     def batch_stream(self, batch: Any) -> FrameStream:
         """A stream over a LATENT."""
-        from comfy_api.stream_readers import TensorLatentStream
-
-        return TensorLatentStream(batch)
+        return self._over_batch(batch)
 
 
 IMAGE_FRAMES = TensorFrames(channels=3)

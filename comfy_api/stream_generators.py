@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
-from comfy_api.streams import FrameStreamInput, ImageStreamInput, LatentStreamInput, MaskStreamInput
+from comfy_api.stream_base import FrameStreamInput, ImageStreamInput, LatentStreamInput, MaskStreamInput
 
 Frames = Callable[[], Iterator[Any]]
 """Makes a fresh generator of chunks; called at each reset."""
@@ -55,7 +55,8 @@ class _GeneratorMixin:
         self._running, self._rest = self._make(), None
 
     def do_pull(self, max_frames: int) -> Any:
-        ops, parts, missing = self.frame_ops, [], max_frames
+        ops, missing = self.frame_ops, max_frames
+        parts: list[Any] = []
         while missing:
             chunk = self._rest if self._rest is not None else next(self._running or iter(()), None)
             self._rest = None

@@ -1,21 +1,15 @@
-"""Streams that are not an author's: readers that the engine hands to consumers, streams over batches, group lanes.
+"""Streams that are not an author's: readers that the engine hands to consumers, streams over batches.
 
 `TensorImageStream` and `TensorLatentStream` are public too: a node that has a batch and must return a stream.
+Importing this tells the frame kinds which classes are theirs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from comfy_api.streams import (
-    FrameStreamInput,
-    ImageStreamInput,
-    LatentStreamInput,
-    MaskStreamInput,
-    StreamContractError,
-    StreamGroup,
-)
+from comfy_api.frames import IMAGE_FRAMES, LATENT_FRAMES, MASK_FRAMES
+from comfy_api.stream_base import ImageStreamInput, LatentStreamInput, MaskStreamInput
 from comfy_execution.streaming.contract import Port
 
 
@@ -162,57 +156,6 @@ class TensorLatentStream(_BatchMixin, LatentStreamInput):
         return item
 
 
-class _LaneMixin:
-    """One output of a `StreamGroup`. The engine pulls the group's rows, never a lane by itself."""
-
-    group: StreamGroup
-    lane: int
-
-    def get_dimensions(self) -> tuple[int, int] | None:
-        return self.group.get_dimensions()
-
-    def do_reset(self) -> None:
-        self._refuse()
-
-    def do_pull(self, max_frames: int) -> Any:
-        self._refuse()
-
-    def _refuse(self) -> None:
-        name = type(self.group).__name__
-        raise StreamContractError(name, "an output of a group is drained by the engine, all outputs together")
-
-
-class ImageLane(_LaneMixin, ImageStreamInput):
-    """Pictures of a group."""
-
-
-class MaskLane(_LaneMixin, MaskStreamInput):
-    """Masks of a group."""
-
-
-class LatentLane(_LaneMixin, LatentStreamInput):
-    """Latents of a group."""
-
-
-_LANES = ((ImageStreamInput, ImageLane), (MaskStreamInput, MaskLane), (LatentStreamInput, LatentLane))
-
-
-def make_lanes(group: StreamGroup, kinds: Sequence[type[FrameStreamInput]]) -> tuple[FrameStreamInput, ...]:
-    """One stream object per output of a group, of the base class that each kind has."""
-    lanes: list[FrameStreamInput] = []
-    for index, kind in enumerate(kinds):
-        lane: Any = next(made for base, made in _LANES if issubclass(kind, base))()
-        lane.group, lane.lane = group, index
-        lanes.append(lane)
-    return tuple(lanes)
-
-
-__all__ = [
-    "ImageReader",
-    "LatentReader",
-    "MaskReader",
-    "TensorImageStream",
-    "TensorLatentStream",
-    "TensorMaskStream",
-    "make_lanes",
-]
+IMAGE_FRAMES.bind(ImageReader, TensorImageStream)
+MASK_FRAMES.bind(MaskReader, TensorMaskStream)
+LATENT_FRAMES.bind(LatentReader, TensorLatentStream)

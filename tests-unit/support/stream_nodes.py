@@ -11,9 +11,7 @@ from typing import Any
 
 import torch
 
-from comfy_api.stream_generators import image_stream
-from comfy_api.stream_readers import TensorImageStream
-from comfy_api.streams import ImageStreamInput, StreamGroup
+from comfy_api.streams import ImageStreamInput, StreamGroup, TensorImageStream
 
 FRAMES = 400
 
@@ -365,4 +363,3 @@ EXPLICIT = {
     "forward": v1(("*",), {"value": "*"}, one(lambda uid, value: value)),
     "forward_pulls": v1(("*",), {"value": "*"}, one(lambda uid, value: value.pull(1))),
 }
-STREAMS = (Counter, Mapped, image_stream, StreamGroup)
