@@ -11,13 +11,16 @@ EXTRA_MODULES: tuple[str, ...] = (
     "comfy_extras.nodes_codec",
     "comfy_extras.nodes_compositing",
     "comfy_extras.nodes_conditioning_frames",
+    "comfy_extras.nodes_image_stream",
     "comfy_extras.nodes_images",
     "comfy_extras.nodes_latent",
+    "comfy_extras.nodes_latent_stream",
     "comfy_extras.nodes_mask",
     "comfy_extras.nodes_preview_any",
     "comfy_extras.nodes_primitive",
     "comfy_extras.nodes_rebatch",
     "comfy_extras.nodes_string",
+    "comfy_extras.nodes_upscale_model",
     "comfy_extras.nodes_video",
 )
 """Node files whose own module name is what clients see as `python_module`."""

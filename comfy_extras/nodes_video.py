@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from typing import Any
+
 from torch import Tensor
 
 import folder_paths
 from comfy_api.input_impl import VideoFromComponents, VideoFromFile
-from comfy_api.latest import ComfyExtension, Input, Types, io, ui
+from comfy_api.latest import ComfyExtension, Input, Types, io
 from comfy_api.media import saving
 from comfy_api.media.video_formats import exact_rate
+from comfy_api.media.video_stream import VideoFromStream
 from comfy_api.media.video_writer import VideoWriter
+from comfy_api.stream_readers import TensorImageStream
+from comfy_api.streams import ImageStreamInput
 from comfy_extras import video_ops
-from comfy_extras.video_ops import naming_inputs, video_output
+from comfy_extras.video.interposers import SavedVideoStream as SavedVideoStream
+from comfy_extras.video.sinks import video_steps
+from comfy_extras.video.sources import VideoFileStream
+from comfy_extras.video.stream_nodes import (
+    LoadVideoStream,
+    SavePassthroughVideoStream,
+    SaveVideoStream,
+    saved_video_ui,
+)
+from comfy_extras.video_ops import naming_inputs, naming_output, node_output
+
+MAX_CHUNK = 4096
+"""The engine says how many frames come at a time; this is more than it will ever ask."""
 
 
 class LoadVideo(io.ComfyNode):
@@ -68,6 +86,27 @@ class GetVideoComponents(io.ComfyNode):
             components = video.get_components()
         return io.NodeOutput(components.images, components.audio, float(components.frame_rate))
 
+    @classmethod
+    def open_stream(cls, video: Input.Video) -> io.NodeOutput:
+        """The frames as a stream; sound and rate are there at once."""
+        stream: ImageStreamInput
+        with naming_inputs({"video": video}):
+            if isinstance(video, VideoFromStream):
+                stream = video.stream
+            elif isinstance(video, VideoFromFile):
+                stream = VideoFileStream(video, "video", type(video).__name__)
+            else:
+                stream = TensorImageStream(video.get_components().images)
+            return io.NodeOutput(stream, video.get_audio(), float(video.get_frame_rate()))
+
+    @classmethod
+    def stream_estimate(cls, video: Input.Video) -> tuple[int, tuple[int, ...]] | None:
+        """Frames and shape of one, from what the file says of itself."""
+        if not isinstance(video, VideoFromFile):
+            return None
+        width, height = video.get_dimensions()
+        return round(video.get_duration() * video.get_frame_rate()), (height, width, 3)
+
 
 class CreateVideo(io.ComfyNode):
     """A video of frames and sound."""
@@ -94,6 +133,14 @@ class CreateVideo(io.ComfyNode):
         return io.NodeOutput(
             VideoFromComponents(Types.VideoComponents(images=images, frame_rate=rate, audio=audio))
         )
+
+    @classmethod
+    def open_stream(
+        cls, images: ImageStreamInput, fps: float, audio: Input.Audio | None = None
+    ) -> io.NodeOutput:
+        """A video whose frames come while it is saved."""
+        with naming_inputs({"fps": fps}):
+            return io.NodeOutput(VideoFromStream(images, exact_rate(fps), audio))
 
 
 class SaveVideo(io.ComfyNode):
@@ -141,13 +188,33 @@ class SaveVideo(io.ComfyNode):
         with naming_inputs(values, images="video", audio="video", fps="video", file="video"):
             width, height = video.get_dimensions()
             extension = "." + Types.VideoContainer.get_extension(format)
-            with video_output(filename_prefix, extension, width=width, height=height) as out:
+            with (
+                node_output(filename_prefix, extension, width=width, height=height) as out,
+                naming_output(filename_prefix),
+            ):
                 video.save_to(
                     out.temporary,
                     format=Types.VideoContainer(format),
                     codec=Types.VideoCodec(codec),
                     metadata=saving.metadata_text(cls.hidden.prompt, cls.hidden.extra_pnginfo),
                 )
+        return io.NodeOutput(ui=saved_video_ui(out))
+
+    @classmethod
+    def drain_stream(
+        cls, video: Input.Video, filename_prefix: str, format: str, codec: str
+    ) -> Generator[int, Any, io.NodeOutput]:
+        """The same file, written while its frames come."""
+        out = yield from video_steps(
+            video.iter_frames(MAX_CHUNK),
+            frames_input="video",
+            filename_prefix=filename_prefix,
+            fps=video.get_frame_rate(),
+            format=format,
+            codec=codec,
+            audio=video.get_audio(),
+            metadata=saving.metadata_text(cls.hidden.prompt, cls.hidden.extra_pnginfo),
+        )
         return io.NodeOutput(ui=saved_video_ui(out))
 
 
@@ -191,7 +258,8 @@ class SaveWEBM(io.ComfyNode):
         metadata = saving.metadata_text(cls.hidden.prompt, cls.hidden.extra_pnginfo)
         with (
             naming_inputs({"images": images, "fps": fps, "codec": codec}),
-            video_output(filename_prefix, ".webm", width=width, height=height) as out,
+            node_output(filename_prefix, ".webm", width=width, height=height) as out,
+            naming_output(filename_prefix),
             VideoWriter(
                 out.temporary,
                 fps,
@@ -205,17 +273,39 @@ class SaveWEBM(io.ComfyNode):
             writer.finish()
         return io.NodeOutput(ui=saved_video_ui(out))
 
-
-def saved_video_ui(out: saving.CountedOutput) -> ui.PreviewVideo:
-    """What clients are told of a video that was written."""
-    return ui.PreviewVideo([ui.SavedResult(out.filename, out.subfolder, io.FolderType.output)])
+    @classmethod
+    def drain_stream(
+        cls, images: ImageStreamInput, filename_prefix: str, codec: str, fps: float, crf: float
+    ) -> Generator[int, Any, io.NodeOutput]:
+        """The same file, written while its frames come."""
+        out = yield from video_steps(
+            images.chunks(),
+            frames_input="images",
+            filename_prefix=filename_prefix,
+            fps=fps,
+            format="webm",
+            codec=codec,
+            audio=None,
+            metadata=saving.metadata_text(cls.hidden.prompt, cls.hidden.extra_pnginfo),
+            codec_options={"crf": str(int(crf))},
+        )
+        return io.NodeOutput(ui=saved_video_ui(out))
 
 
 class VideoExtension(ComfyExtension):
     """This file's nodes."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [LoadVideo, GetVideoComponents, CreateVideo, SaveVideo, SaveWEBM]
+        return [
+            LoadVideo,
+            GetVideoComponents,
+            CreateVideo,
+            SaveVideo,
+            SaveWEBM,
+            LoadVideoStream,
+            SaveVideoStream,
+            SavePassthroughVideoStream,
+        ]
 
 
 async def comfy_entrypoint() -> VideoExtension:

@@ -57,18 +57,13 @@ def naming_inputs(values: Mapping[str, Any], **alias: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def video_output(
-    prefix: str, extension: str, *, width: int = 0, height: int = 0
-) -> Iterator[saving.CountedOutput]:
-    """`saving.counted_output` in the output folder. Raises: OutputFileError and InputFileError naming filename_prefix.
+def naming_output(prefix: str) -> Iterator[None]:
+    """Turns errors of the file system while a file is written into errors of the node's filename_prefix.
 
-    `width` and `height` stand for %width% and %height% in the prefix.
+    Raises: InputFileError for a prefix that leads out of the output folder; OutputFileError for all else.
     """
-    root = folder_paths.get_output_directory()
     try:
-        folder_paths.jailed_path(root, prefix)  # also what would be a path elsewhere, with backslashes
-        with saving.counted_output(prefix, "output", extension, width=width, height=height) as out:
-            yield out
+        yield
     except folder_paths.PathEscapeError as error:
         raise InputFileError("filename_prefix", prefix, error.reason) from error
     except OSError as error:
@@ -76,6 +71,27 @@ def video_output(
         raise OutputFileError(
             "filename_prefix", prefix, f"cannot be written: {reason}", error.errno
         ) from error
+
+
+@contextlib.contextmanager
+def node_output(
+    prefix: str, extension: str, *, width: int = 0, height: int = 0
+) -> Iterator[saving.CountedOutput]:
+    """`saving.counted_output` in the output folder, its errors named; errors of the body are left as they are.
+
+    `width` and `height` stand for %width% and %height% in the prefix. Raises: as `naming_output`.
+    """
+    manager = saving.counted_output(prefix, "output", extension, width=width, height=height)
+    with naming_output(prefix):
+        folder_paths.jailed_path(folder_paths.get_output_directory(), prefix)  # paths with backslashes too
+        out = manager.__enter__()
+    try:
+        yield out
+    except BaseException as error:
+        manager.__exit__(type(error), error, error.__traceback__)
+        raise
+    with naming_output(prefix):
+        manager.__exit__(None, None, None)
 
 
 def prefix_verdict(filename_prefix: object) -> bool | str:

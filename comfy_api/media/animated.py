@@ -52,6 +52,20 @@ def encode_webp(
     `quality` 0..100, `method` 0 (fast) to 6 (small). Raises: MediaError as `encode_apng`.
     """
     first, rest, duration_ms = _frames(images, fps)
+    buffer = io.BytesIO()
+    first.save(
+        buffer, format="WEBP", exif=_exif(text), save_all=True, duration=duration_ms, append_images=rest,
+        lossless=lossless, quality=quality, method=method,
+    )  # fmt: skip
+    return buffer.getvalue()
+
+
+def webp_exif(text: Mapping[str, str]) -> bytes:
+    """The EXIF block of a WebP file that holds `text`; empty without any."""
+    return _exif(text).tobytes() if text else b""
+
+
+def _exif(text: Mapping[str, str]) -> Image.Exif:
     exif = Image.Exif()
     tag = _EXIF_MAKE
     for key, value in text.items():
@@ -60,9 +74,4 @@ def encode_webp(
         else:
             exif[tag] = f"{key}:{value}"
             tag -= 1
-    buffer = io.BytesIO()
-    first.save(
-        buffer, format="WEBP", exif=exif, save_all=True, duration=duration_ms, append_images=rest,
-        lossless=lossless, quality=quality, method=method,
-    )  # fmt: skip
-    return buffer.getvalue()
+    return exif

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -72,6 +73,16 @@ class CountedOutput:
 def open_output(path: str) -> BinaryIO:
     """A new file for writing, reading back and seeking. Media files are opened here and nowhere else."""
     return open(path, "w+b", buffering=0)
+
+
+def write_all(file: BinaryIO, content: bytes) -> None:
+    """Writes all of it: an unbuffered file may take less at a time. Raises: OSError."""
+    view = memoryview(content)
+    while view:
+        taken = file.write(view)
+        if not taken:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        view = view[taken:]
 
 
 def save_counted(

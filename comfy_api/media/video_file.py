@@ -49,6 +49,12 @@ class VideoFromFile(VideoInput):
             max_frames=max_frames,
         )
 
+    def planned_frames(self, *, step: int = 1, max_frames: int | None = None) -> int | None:
+        """How many frames `open_frames` will give, None where the file does not say."""
+        return video_reader.planned_frames(
+            self.facts, self._start_s, self._duration_s or None, step, max_frames
+        )
+
     def get_audio(self) -> AudioInput | None:
         """The span's sound, or None. Raises: MediaError."""
         if self.facts.audio_codec is None:
@@ -103,13 +109,8 @@ class VideoFromFile(VideoInput):
 
     def get_frame_count(self) -> int:
         """Frames of the span; they are decoded where the file does not say how many it has."""
-        reader = self.open_frames()
-        try:
-            if reader.num_expected is not None:
-                return reader.num_expected
-        finally:
-            reader.close()
-        return sum(len(chunk) for chunk in self.iter_frames(_CHUNK))
+        planned = self.planned_frames()
+        return planned if planned is not None else sum(len(chunk) for chunk in self.iter_frames(_CHUNK))
 
     def get_duration(self) -> float:
         """Seconds of the span."""

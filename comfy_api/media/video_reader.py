@@ -124,6 +124,30 @@ def _counted_rate(container: Any, track: Any) -> Fraction:
     return Fraction((len(times) - 1) / span).limit_denominator(1001)
 
 
+def planned_frames(
+    facts: VideoFacts, start_s: Fraction, duration_s: Fraction | None, step: int, max_frames: int | None
+) -> int | None:
+    """How many frames a `FrameReader` with these arguments will give, None where the file does not say."""
+    first, stop = _span(facts, start_s, duration_s, step, max_frames)
+    return None if stop is None or facts.num_frames is None else max(0, math.ceil((stop - first) / step))
+
+
+def _span(
+    facts: VideoFacts, start_s: Fraction, duration_s: Fraction | None, step: int, max_frames: int | None
+) -> tuple[int, int | None]:
+    """First place and the place after the last one, None for the end of the file."""
+    rate = facts.frame_rate
+    first = max(0, math.ceil(start_s * rate - _RATE_SLACK))
+    ends = []
+    if duration_s is not None:
+        ends.append(first + max(0, math.ceil(duration_s * rate - _RATE_SLACK)))
+    if facts.num_frames is not None:
+        ends.append(max(first, facts.num_frames))
+    if max_frames is not None:
+        ends.append(first + max_frames * step)
+    return first, min(ends) if ends else None
+
+
 class FrameReader:
     """Frames of a file from `start_s` for `duration_s` seconds (None: to the end), every `step`-th one.
 
@@ -145,26 +169,11 @@ class FrameReader:
         self._container = self._stack.enter_context(opened(source))
         with self._closing_on_error():
             self.facts = facts_of(self._container, self._name)
-        rate = self.facts.frame_rate
-        self._first = math.ceil(start_s * rate - _RATE_SLACK)
-        count = None if duration_s is None else max(0, math.ceil(duration_s * rate - _RATE_SLACK))
-        known = self.facts.num_frames
-        if known is not None:
-            left = max(0, known - self._first)
-            count = left if count is None else min(count, left)
-        self._stop = None if count is None else self._first + count
-        if max_frames is not None:
-            limit = self._first + max_frames * step
-            self._stop = limit if self._stop is None else min(self._stop, limit)
+        self._first, self._stop = _span(self.facts, start_s, duration_s, step, max_frames)
         self._step = step
         self._deep = self.facts.bit_depth > 8
         self.num_read = 0
         self._frames = self._placed()
-
-    @property
-    def num_expected(self) -> int | None:
-        """How many frames there should be in all, or None."""
-        return None if self._stop is None else math.ceil((self._stop - self._first) / self._step)
 
     def read(self, max_frames: int) -> Tensor:
         """The next frames; after the end (0,H,W,3)."""

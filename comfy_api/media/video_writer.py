@@ -222,7 +222,8 @@ class _Target:
 
     def write(self, content: bytes) -> int:
         try:
-            return self._file.write(content)
+            saving.write_all(self._file, content)
+            return len(content)
         except OSError as error:
             self.error = self.error or error
             raise
