@@ -10,6 +10,7 @@ from typing import Any
 from PIL import Image
 
 from comfy.progress import ProgressBar
+from comfy_api.caching import Registration, RegistrationSync
 from comfy_api.media.png import to_pil
 from comfy_api.replacements import REPLACEMENTS, NodeReplace
 from comfy_execution.context import get_executing_context
@@ -104,6 +105,7 @@ class ComfyAPI:
     def __init__(self) -> None:
         self.execution = Execution()
         self.node_replacement = Replacement()
+        self.caching = Registration()
 
 
 class ComfyAPISync:
@@ -115,6 +117,7 @@ class ComfyAPISync:
     def __init__(self) -> None:
         self.execution = ExecutionSync()
         self.node_replacement = ReplacementSync()
+        self.caching = RegistrationSync()
 
 
 class ComfyAPIV0_0_2(ComfyAPI):

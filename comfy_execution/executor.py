@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from comfy_execution.caching.base import ResultCache
 from comfy_execution.caching.modes import CacheType, make_cache
+from comfy_execution.caching.providers import PROVIDERS, CacheProvider, ProviderCalls
+from comfy_execution.errors import EngineThreadError
 from comfy_execution.explain import Explanations
 from comfy_execution.messages import MessageSink, PromptMessages, node_meta
 from comfy_execution.objects import NodeObjects
@@ -48,12 +50,14 @@ class PromptExecutor:
         *,
         registry: Registry | None = None,
         streams: StreamPolicy | None = None,
+        providers: Iterable[CacheProvider] = PROVIDERS,
     ) -> None:
         self.server = server
         self.caches: ResultCache = make_cache(
             cache_type if isinstance(cache_type, CacheType) else CacheType.CLASSIC, cache_args
         )
         self._registry = registry
+        self._providers = providers
         self._stream_policy = streams or StreamPolicy()
         self.stream_facts: list[RegionFacts] = []
         self._objects = NodeObjects()
@@ -81,7 +85,12 @@ class PromptExecutor:
         extra_data: Mapping[str, Any] | None = None,
         execute_outputs: Sequence[str] = (),
     ) -> None:
-        """Runs one validated prompt to its end. Raises nothing for what nodes do."""
+        """Runs one validated prompt to its end. Raises nothing for what nodes do.
+
+        Raises: EngineThreadError in a thread whose event loop runs.
+        """
+        if _has_running_loop():
+            raise EngineThreadError
         if self._runner is None:
             self._runner = asyncio.Runner()
         self._runner.run(self.execute_async(prompt, prompt_id, extra_data, execute_outputs))
@@ -116,13 +125,15 @@ class PromptExecutor:
             objects=self._objects,
             messages=messages,
             progress=get_progress_state(),
+            providers=ProviderCalls(prompt_id, self._providers),
         )
         state = RunState(context)
         run = PromptRun(context, state, self._stream_policy)
         cached: list[str] = []
         messages.started()
         try:
-            cached = await state.prepare()
+            await context.providers.start()
+            cached = await state.prepare(execute_outputs)
             messages.cached(cached)
             end = await run.run(execute_outputs)
             run.reshow_cached(cached)
@@ -134,6 +145,7 @@ class PromptExecutor:
             position = node_position(execute_outputs[0] if execute_outputs else "", "", tuple(run.executed))
             messages.failed(error_report(position, error, {}, prompt))
         finally:
+            await context.providers.finish()
             self._keep_history(run, dynprompt)
             self.stream_facts = run.streams.facts
             self._explain(prompt_id, state, cached, run)
@@ -172,3 +184,11 @@ class PromptExecutor:
             "outputs": dict(run.ui),
             "meta": {node_id: node_meta(dynprompt, node_id) for node_id in run.ui},
         }
+
+
+def _has_running_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -6,11 +6,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from comfy_execution.caching.base import CacheEntry, ResultCache
+from comfy_execution.caching.base import CacheEntry, Key, ResultCache
 from comfy_execution.caching.keys import KeyBook, KeyParts
+from comfy_execution.caching.providers import ProviderCalls, Question
 from comfy_execution.errors import NodeNotFoundError
 from comfy_execution.fingerprints import read_fingerprints
 from comfy_execution.graph import Dependency
+from comfy_execution.graph_utils import is_link
 from comfy_execution.inputs import GatheredInputs, Outputs, dependencies, gather_inputs, hidden_values
 from comfy_execution.messages import PromptMessages
 from comfy_execution.node_runner import CallPlan
@@ -33,6 +35,7 @@ class RunContext:
     objects: NodeObjects
     messages: PromptMessages
     progress: ProgressRegistry
+    providers: ProviderCalls
 
 
 class RunState:
@@ -87,6 +90,8 @@ class RunState:
         key = self._keys[node_id]
         if key is not None:
             self._context.cache.put(key, entry)
+            if self._context.providers and not entry.absent:
+                self._context.providers.store(self._question(node_id, key), entry)
 
     @property
     def sent_ids(self) -> Collection[str]:
@@ -123,8 +128,11 @@ class RunState:
 
     # ---- nodes ----------------------------------------------------------------------------------------------------
 
-    async def prepare(self) -> list[str]:
-        """Makes the cache keys and drops what this prompt does not use; ids of the nodes that are cached."""
+    async def prepare(self, output_ids: Iterable[str]) -> list[str]:
+        """Makes the cache keys, drops what this prompt does not use and asks providers for what `output_ids` need.
+
+        Gives the ids of the nodes that are cached.
+        """
         prompt = self._context.prompt.original_prompt
         for node_id, node in prompt.items():
             try:
@@ -136,11 +144,12 @@ class RunState:
         await self._make_keys(known, b"")
         self._context.cache.begin_prompt(self._keys.known(prompt))
         self._context.objects.begin_prompt(prompt)
+        await self._ask_providers(known, output_ids)
         return [node_id for node_id in prompt if self._counts_as_cached(node_id)]
 
     def _counts_as_cached(self, node_id: str) -> bool:
         """With its whole result; an interposer that passes frames on unchanged also without the frames."""
-        entry = self.cached(node_id)
+        entry = self._entries.get(node_id) or self.cached(node_id)
         if entry is None or not entry.absent:
             return entry is not None
         roles = self._specs[node_id].streams
@@ -160,6 +169,7 @@ class RunState:
         else:
             await self._make_keys(nodes, key)
             self._context.cache.adopt(key, self._keys.known(nodes))
+            await self._ask_providers(nodes, _ends(nodes))
         return tuple(node_id for node_id in nodes if self._specs[node_id].is_output)
 
     def spec(self, node_id: str) -> NodeSpec:
@@ -200,9 +210,47 @@ class RunState:
         hidden = hidden_values(spec, node_id, context.prompt, context.extra_data) if spec.hidden else {}
         return CallPlan(context.prompt_id, node_id, spec, instance, hidden)
 
+    async def _ask_providers(self, nodes: Collection[str], starts: Iterable[str]) -> None:
+        """Holds what providers have of the results that `starts` need: in waves, from there against the links.
+
+        What lies behind a result that is there is not asked for.
+        """
+        if not self._context.providers:
+            return
+        seen: set[str] = set()
+        wave = [node_id for node_id in starts if node_id in nodes]
+        while wave:
+            seen.update(wave)
+            missing = [node_id for node_id in wave if not self.has_values(node_id)]
+            keys = [(node_id, self._keys[node_id]) for node_id in missing]
+            found = await self._context.providers.lookup(
+                self._question(node_id, key) for node_id, key in keys if key is not None
+            )
+            for node_id, key in keys:
+                if key is not None and node_id in found:
+                    self._entries[node_id] = found[node_id]
+                    self._context.cache.put(key, found[node_id])
+            behind = dict.fromkeys(
+                dependency.source_id
+                for node_id in missing
+                if node_id not in found
+                for dependency in self.dependencies(node_id)
+            )
+            wave = [node_id for node_id in behind if node_id in nodes and node_id not in seen]
+
+    def _question(self, node_id: str, key: Key) -> Question:
+        spec = self.spec(node_id)
+        return Question(node_id, spec.class_type, key, len(spec.outputs))
+
     async def _make_keys(self, nodes: Mapping[str, dict[str, Any]], scope: bytes) -> None:
         context = self._context
         fingerprints = await read_fingerprints(
             nodes, self._specs, context.prompt_id, context.prompt, context.extra_data
         )
         self._keys.add(nodes, self._specs, fingerprints, scope)
+
+
+def _ends(nodes: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Ids of the nodes that no other one is linked to."""
+    linked = {value[0] for node in nodes.values() for value in node["inputs"].values() if is_link(value)}
+    return [node_id for node_id in nodes if node_id not in linked]

@@ -6,6 +6,7 @@ Homes: `comfy_api.schema` (io, ComfyExtension), `comfy_api.schema.ui`, `comfy_ap
 
 from __future__ import annotations
 
+from comfy_api import caching as Caching
 from comfy_api import input_impl as InputImpl
 from comfy_api.latest import _input as Input
 from comfy_api.latest import _io as io
@@ -25,6 +26,7 @@ __all__ = [
     "ComfyAPI",
     "ComfyAPISync",
     "ComfyExtension",
+    "Caching",
     "Input",
     "InputImpl",
     "Types",
