@@ -8,6 +8,7 @@
     │   ├── StreamOrderError          a message does not fit where its stream stands
     │   ├── UnknownStreamFormatError (LookupError)   neither msgpack nor protobuf
     │   └── UnknownSpaceError (LookupError)          no map for this latent space id or hash
+    ├── MapFileError                  a file that an operator gave is no map, block or dictionary
     ├── ListenerGoneError (ConnectionError)          whoever read a graph's latents reads no more
     ├── RequestRefusedError           a server answered a request for latents with an ordinary error
     └── RemoteProtocolError           the peer sent bytes that the protocol does not allow
@@ -91,6 +92,15 @@ class UnknownSpaceError(LocalProtocolError, LookupError):
         self.wanted = _shortened(wanted)
         self.known = known
         super().__init__(f"latent space {self.wanted} is not known here, expected one of {', '.join(known)}")
+
+
+class MapFileError(CodecError):
+    """A file of a latent space cannot be used. path: the file; problem: what is wrong with it."""
+
+    def __init__(self, path: object, problem: str) -> None:
+        self.path = str(path)
+        self.problem = problem
+        super().__init__(f"{self.path}: {problem}")
 
 
 class ListenerGoneError(CodecError, ConnectionError):

@@ -22,6 +22,7 @@ Json: TypeAlias = dict[str, Any]
 
 LATENTS_PATH = "/.well-known/codec/latents"
 SCALES_PATH = "/.well-known/codec/scales"
+DICTIONARIES_PATH = "/.well-known/codec/dicts"
 
 
 def map_url(space_id: str, base_url: str) -> str:
@@ -32,6 +33,11 @@ def map_url(space_id: str, base_url: str) -> str:
 def scales_url(scales_hex: str, base_url: str) -> str:
     """Address of a block of static scales."""
     return f"{base_url}{SCALES_PATH}/{scales_hex}.bin"
+
+
+def dictionary_url(dictionary_hex: str, base_url: str) -> str:
+    """Address of a zstd dictionary."""
+    return f"{base_url}{DICTIONARIES_PATH}/{dictionary_hex}.zstd"
 
 
 def map_document(space: LatentSpace, base_url: str) -> Json:
@@ -47,7 +53,23 @@ def map_document(space: LatentSpace, base_url: str) -> Json:
     document["pipelines"] = [_pipeline_entry(space, name, base_url) for name in space.pipelines]
     if space.decoder is not None:
         document["decoder"] = {"family": space.decoder.family, "model_class": space.decoder.model_class}
+    if space.dictionaries:
+        document["zstd_dictionaries"] = dictionary_entries(space, base_url)
     return document
+
+
+def dictionary_entries(space: LatentSpace, base_url: str) -> list[Json]:
+    """What maps and the service information say of a space's dictionaries."""
+    return [
+        {
+            "format": dictionary.stream_format,
+            "pipeline": dictionary.pipeline,
+            "url": dictionary_url(dictionary.hex, base_url),
+            "hash": dictionary.hash,
+            "size_bytes": len(dictionary.content),
+        }
+        for dictionary in space.dictionaries
+    ]
 
 
 def describe(space: LatentSpace, base_url: str, map_hash: str) -> Json:

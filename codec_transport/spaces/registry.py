@@ -13,7 +13,7 @@ the base URL under which the server is reached. Rules that keep the hash stable:
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -27,7 +27,8 @@ from codec_transport.spaces.map_document import (
     map_document,
     map_url,
 )
-from codec_transport.spaces.space import LatentSpace, hex_of, sha256_label
+from codec_transport.spaces.old_map import old_map_document
+from codec_transport.spaces.space import DecoderFile, LatentSpace, hex_of, sha256_label
 
 MAX_BASES = 16  # a server has a public name, a local one and a few more; each costs a few KiB
 CODEC_VERSION = "0.3"
@@ -48,13 +49,30 @@ class LatentMap:
         return {"id": self.space_id, "url": self.url, "hash": self.hash}
 
 
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    """The maps under one base URL, by space id."""
+
+    current: dict[str, LatentMap]
+    old: dict[str, LatentMap]
+
+
 class SpaceRegistry:
     """The latent spaces of one server. Not for use from several threads at once."""
 
-    def __init__(self, spaces: Iterable[LatentSpace] | None = None) -> None:
-        """spaces: all that are served; the built-in ones when None. A later one replaces an equal id."""
+    def __init__(
+        self,
+        spaces: Iterable[LatentSpace] | None = None,
+        *,
+        decoder_files: Mapping[str, Sequence[DecoderFile]] | None = None,
+    ) -> None:
+        """spaces: all that are served; the built-in ones when None. A later one replaces an equal id.
+
+        decoder_files: space id -> decoders that clients may download; such a space has an older map too.
+        """
         self._spaces = {space.id: space for space in (builtin_spaces() if spaces is None else spaces)}
-        self._maps: OrderedDict[str, dict[str, LatentMap]] = OrderedDict()  # base URL -> space id -> map
+        self._decoder_files = dict(decoder_files or {})
+        self._maps: OrderedDict[str, _Rendered] = OrderedDict()  # by base URL
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -71,7 +89,17 @@ class SpaceRegistry:
     def map(self, space_id: str, base_url: str) -> LatentMap:
         """The space's map for this base URL. Raises: UnknownSpaceError, LocalProtocolError (bad base)."""
         self.get(space_id)
-        return self._rendered(base_url)[space_id]
+        return self._rendered(base_url).current[space_id]
+
+    def old_map(self, space_id: str, base_url: str) -> LatentMap:
+        """The space's map of the older schema (`?schema=1`), with a hash of its own.
+
+        Raises: UnknownSpaceError also for a space without a decoder that can be downloaded.
+        """
+        old_maps = self._rendered(base_url).old
+        if space_id not in old_maps:
+            raise UnknownSpaceError(space_id, tuple(old_maps))
+        return old_maps[space_id]
 
     def map_bytes(self, space_id: str, base_url: str) -> bytes:
         """The map's bytes, served inline under its address. Raises: as `map`."""
@@ -95,7 +123,7 @@ class SpaceRegistry:
         if wanted is not None and base_url is not None:
             self._rendered(base_url)
         for maps in self._maps.values():
-            for latent_map in maps.values():
+            for latent_map in (*maps.current.values(), *maps.old.values()):
                 if wanted is not None and latent_map.hash == f"sha256:{wanted}":
                     return latent_map
         raise UnknownSpaceError(hash_text, self.ids)
@@ -108,9 +136,18 @@ class SpaceRegistry:
                 return space.static_scales.block
         raise UnknownSpaceError(hash_text, self.ids)
 
+    def dictionary(self, hash_text: str) -> bytes:
+        """The zstd dictionary of this hash, as it is served. Raises: UnknownSpaceError."""
+        wanted = hex_of(hash_text)
+        for space in self._spaces.values():
+            for dictionary in space.dictionaries:
+                if dictionary.hex == wanted:
+                    return dictionary.content
+        raise UnknownSpaceError(hash_text, self.ids)
+
     def index(self, base_url: str) -> Json:
         """The discovery index: every map with address and hash."""
-        maps = self._rendered(base_url).values()
+        maps = self._rendered(base_url).current.values()
         return {
             "codec_version": CODEC_VERSION,
             "maps": [],
@@ -119,7 +156,7 @@ class SpaceRegistry:
 
     def describe(self, base_url: str) -> list[Json]:
         """What the service information says of every space, scales and shifts included."""
-        maps = self._rendered(base_url)
+        maps = self._rendered(base_url).current
         return [describe(space, base_url, maps[space.id].hash) for space in self._spaces.values()]
 
     def supported_pipelines(self, space_id: str, modality: str) -> tuple[str, ...]:
@@ -127,10 +164,17 @@ class SpaceRegistry:
         space = self.get(space_id)
         return space.pipelines_for(modality) if modality in space.modalities else ()
 
-    def _rendered(self, base_url: str) -> dict[str, LatentMap]:
+    def _rendered(self, base_url: str) -> _Rendered:
         base = checked_base_url(base_url)
         if base not in self._maps:
-            self._maps[base] = {space.id: _render(space, base) for space in self._spaces.values()}
+            self._maps[base] = _Rendered(
+                {space.id: _render(space, base) for space in self._spaces.values()},
+                {
+                    space_id: _render_old(self._spaces[space_id], files, base)
+                    for space_id, files in self._decoder_files.items()
+                    if space_id in self._spaces and files
+                },
+            )
             while len(self._maps) > MAX_BASES:
                 self._maps.popitem(last=False)
         self._maps.move_to_end(base)
@@ -151,12 +195,16 @@ def checked_base_url(base_url: str) -> str:
 
 
 def _render(space: LatentSpace, base_url: str) -> LatentMap:
-    body = document_bytes(map_document(space, base_url))
+    body = space.document or document_bytes(map_document(space, base_url))
+    return _latent_map(space.id, map_url(space.id, base_url), body, base_url)
+
+
+def _render_old(space: LatentSpace, decoders: Sequence[DecoderFile], base_url: str) -> LatentMap:
+    body = document_bytes(old_map_document(space, decoders, base_url))
+    return _latent_map(space.id, f"{map_url(space.id, base_url)}?schema=1", body, base_url)
+
+
+def _latent_map(space_id: str, url: str, body: bytes, base_url: str) -> LatentMap:
     label = sha256_label(body)
-    return LatentMap(
-        space_id=space.id,
-        url=map_url(space.id, base_url),
-        immutable_url=f"{base_url}{LATENTS_PATH}/sha256/{label.removeprefix('sha256:')}.json",
-        body=body,
-        hash=label,
-    )
+    immutable_url = f"{base_url}{LATENTS_PATH}/sha256/{label.removeprefix('sha256:')}.json"
+    return LatentMap(space_id, url, immutable_url, body, label)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from codec_transport.errors import MessageFieldError
+from codec_transport.spaces.dictionaries import ZstdDictionary
 from codec_transport.wire.layouts import PIPELINE_LAYOUTS, SCALE_BYTES, Scales, bad_scale_channel
 
 IMAGE_LATENTS = "image-latents"
@@ -72,6 +73,24 @@ class DecoderNote:
 
 
 @dataclass(frozen=True, slots=True)
+class DecoderFile:
+    """A decoder that clients may download, for the older kind of map, which requires one.
+
+    url: absolute, or a path on this server. runtime: "onnx", "torch", ... input_shape: one latent, channels
+    first. output: what it gives, e.g. "rgb-float32". license: an SPDX expression.
+    """
+
+    runtime: str
+    url: str
+    hash: str
+    size_bytes: int
+    input_shape: tuple[int, ...]
+    input_dtype: str
+    output: str
+    license: str
+
+
+@dataclass(frozen=True, slots=True)
 class LatentSpace:
     """One latent space.
 
@@ -80,6 +99,8 @@ class LatentSpace:
     frames per latent frame. vae_scale_factor, vae_shift_factor: `vae.decode(latent / factor + shift)`.
     latents_mean, latents_std: per-channel statistics of spaces that are normalised channel by channel.
     modalities: what can be asked of it. keyframe_interval: longest distance of keyframes in delta streams.
+    dictionaries: for zstd, at most one per format and pipeline. document: the exact bytes of a map that an
+    operator published with addresses of its own; None lets the map be written here.
     """
 
     id: str
@@ -96,6 +117,8 @@ class LatentSpace:
     modalities: frozenset[str] = field(default_factory=lambda: frozenset({IMAGE_LATENTS}))
     keyframe_interval: int = 24
     decoder: DecoderNote | None = None
+    dictionaries: tuple[ZstdDictionary, ...] = ()
+    document: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Raises MessageFieldError for an illegal id or scales that do not fit the channels."""
@@ -107,6 +130,13 @@ class LatentSpace:
                 raise MessageFieldError(
                     "static_scales", block.hex(), f"{self.shape[0]} finite fp16 values of at least 0"
                 )
+
+    def dictionary_for(self, stream_format: str, pipeline: str) -> ZstdDictionary | None:
+        """The dictionary for such a stream; without one there is no zstd for it."""
+        for dictionary in self.dictionaries:
+            if (dictionary.stream_format, dictionary.pipeline) == (stream_format, pipeline):
+                return dictionary
+        return None
 
     @property
     def pipelines(self) -> tuple[str, ...]:

@@ -98,7 +98,7 @@ class ZstdCoder:
         import zstandard
 
         compressor = zstandard.ZstdCompressor(
-            level=ZSTD_LEVEL, dict_data=_digested(dictionary), write_content_size=False
+            level=ZSTD_LEVEL, dict_data=digested_dictionary(dictionary), write_content_size=False
         )
         self._compressor: Any = compressor.compressobj()
         self._flush_block = zstandard.COMPRESSOBJ_FLUSH_BLOCK
@@ -129,8 +129,11 @@ def zstd_dictionary(content: bytes) -> Any:
 
 
 @lru_cache(maxsize=_DIGESTED_DICTIONARIES)
-def _digested(content: bytes) -> Any:
-    """The dictionary with its tables built, shared by all responses that use it."""
+def digested_dictionary(content: bytes) -> Any:
+    """The dictionary with its tables built, shared by all responses that use it.
+
+    Raises: ValueError for bytes that are no trained dictionary, broken tables included.
+    """
     import zstandard
 
     dictionary = zstd_dictionary(content)
