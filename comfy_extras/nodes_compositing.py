@@ -40,6 +40,7 @@ class SplitImageWithAlpha(io.ComfyNode):
             category=CATEGORY,
             inputs=[io.Image.Input("image")],
             outputs=[io.Image.Output(), io.Mask.Output()],
+            frame_wise=["image"],
         )
 
     @classmethod

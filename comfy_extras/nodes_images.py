@@ -31,6 +31,7 @@ class ImageCrop:
 
     RETURN_TYPES = ("IMAGE",)
     FUNCTION = "crop"
+    FRAME_WISE = ("image",)
     CATEGORY = "image/transform"
 
     def crop(self, image: Tensor, width: int, height: int, x: int, y: int) -> tuple[Tensor]:
@@ -94,6 +95,7 @@ class ImageFlip:
 
     RETURN_TYPES = ("IMAGE",)
     FUNCTION = "flip"
+    FRAME_WISE = ("image",)
     CATEGORY = "image/transform"
 
     def flip(self, image: Tensor, flip_method: str) -> tuple[Tensor]:
@@ -114,6 +116,7 @@ class ImageRotate:
 
     RETURN_TYPES = ("IMAGE",)
     FUNCTION = "rotate"
+    FRAME_WISE = ("image",)
     CATEGORY = "image/transform"
 
     def rotate(self, image: Tensor, rotation: str) -> tuple[Tensor]:
@@ -139,6 +142,7 @@ class ImageScaleToMaxDimension:
 
     RETURN_TYPES = ("IMAGE",)
     FUNCTION = "upscale"
+    FRAME_WISE = ("image",)
     CATEGORY = "image/upscaling"
 
     def upscale(self, image: Tensor, upscale_method: str, largest_size: int) -> tuple[Tensor]:
@@ -165,6 +169,7 @@ class ResizeAndPadImage:
 
     RETURN_TYPES = ("IMAGE",)
     FUNCTION = "resize_and_pad"
+    FRAME_WISE = ("image",)
     CATEGORY = "image/transform"
 
     def resize_and_pad(

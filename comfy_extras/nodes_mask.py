@@ -28,6 +28,7 @@ class MaskToImage:
 
     RETURN_TYPES = ("IMAGE",)
     FUNCTION = "mask_to_image"
+    FRAME_WISE = ("mask",)
     CATEGORY = "mask"
 
     def mask_to_image(self, mask: Tensor) -> tuple[Tensor]:
@@ -43,6 +44,7 @@ class ImageToMask:
 
     RETURN_TYPES = ("MASK",)
     FUNCTION = "image_to_mask"
+    FRAME_WISE = ("image",)
     CATEGORY = "mask"
 
     def image_to_mask(self, image: Tensor, channel: str) -> tuple[Tensor]:
@@ -65,6 +67,7 @@ class ImageColorToMask:
 
     RETURN_TYPES = ("MASK",)
     FUNCTION = "image_to_mask"
+    FRAME_WISE = ("image",)
     CATEGORY = "mask"
 
     def image_to_mask(self, image: Tensor, color: int) -> tuple[Tensor]:
@@ -102,6 +105,7 @@ class InvertMask:
 
     RETURN_TYPES = ("MASK",)
     FUNCTION = "invert"
+    FRAME_WISE = ("mask",)
     CATEGORY = "mask"
 
     def invert(self, mask: Tensor) -> tuple[Tensor]:
@@ -117,6 +121,7 @@ class CropMask:
 
     RETURN_TYPES = ("MASK",)
     FUNCTION = "crop"
+    FRAME_WISE = ("mask",)
     CATEGORY = "mask"
 
     def crop(self, mask: Tensor, x: int, y: int, width: int, height: int) -> tuple[Tensor]:
@@ -163,6 +168,7 @@ class FeatherMask:
 
     RETURN_TYPES = ("MASK",)
     FUNCTION = "feather"
+    FRAME_WISE = ("mask",)
     CATEGORY = "mask"
 
     def feather(self, mask: Tensor, left: int, top: int, right: int, bottom: int) -> tuple[Tensor]:
@@ -184,6 +190,7 @@ class GrowMask:
 
     RETURN_TYPES = ("MASK",)
     FUNCTION = "expand_mask"
+    FRAME_WISE = ("mask",)
     CATEGORY = "mask"
 
     def expand_mask(self, mask: Tensor, expand: int, tapered_corners: bool) -> tuple[Tensor]:
@@ -204,6 +211,7 @@ class ThresholdMask:
 
     RETURN_TYPES = ("MASK",)
     FUNCTION = "image_to_mask"
+    FRAME_WISE = ("mask",)
     CATEGORY = "mask"
 
     def image_to_mask(self, mask: Tensor, value: float) -> tuple[Tensor]:

@@ -31,6 +31,7 @@ class ImageScale:
 
     RETURN_TYPES = ("IMAGE",)
     FUNCTION = "upscale"
+    FRAME_WISE = ("image",)
     CATEGORY = "image/upscaling"
 
     def upscale(
@@ -57,6 +58,7 @@ class ImageScaleBy:
 
     RETURN_TYPES = ("IMAGE",)
     FUNCTION = "upscale"
+    FRAME_WISE = ("image",)
     CATEGORY = "image/upscaling"
 
     def upscale(self, image: Tensor, upscale_method: str, scale_by: float) -> tuple[Tensor]:
@@ -73,6 +75,7 @@ class ImageInvert:
 
     RETURN_TYPES = ("IMAGE",)
     FUNCTION = "invert"
+    FRAME_WISE = ("image",)
     CATEGORY = "image"
 
     def invert(self, image: Tensor) -> tuple[Tensor]:

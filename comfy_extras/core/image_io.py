@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import string
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from PIL import Image
@@ -14,6 +15,7 @@ import folder_paths
 from comfy import hashing
 from comfy.images import reading
 from comfy_api.media import png, saving
+from comfy_api.streams import ImageStreamInput
 from comfy_extras.errors import InputFileError
 
 UNREADABLE = (OSError, Image.DecompressionBombError)
@@ -63,17 +65,42 @@ class SaveImage:
         prompt: Any = None,
         extra_pnginfo: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        folder, name, counter, subfolder, _ = output_place(
-            filename_prefix + self.prefix_append, self.output_dir, images.shape[2], images.shape[1]
-        )
         text = saving.metadata_text(prompt, extra_pnginfo)
         results: list[dict[str, str]] = []
-        for i, image in enumerate(images):
-            numbered = name.replace("%batch_num%", str(i))
-            content = png.encode_png(image, text, self.compress_level)
-            filename, counter = write_counted(folder, numbered, counter, ".png", content)
-            results.append({"filename": filename, "subfolder": subfolder, "type": self.type})
+        for _ in self._saved(iter((images,)), filename_prefix, text, results):
+            pass
         return {"ui": {"images": results}}
+
+    def drain_stream(
+        self,
+        images: ImageStreamInput,
+        filename_prefix: str = "ComfyUI",
+        prompt: Any = None,
+        extra_pnginfo: dict[str, Any] | None = None,
+    ) -> Generator[int, Any, dict[str, Any]]:
+        """The same files, written while their images are made."""
+        text = saving.metadata_text(prompt, extra_pnginfo)
+        results: list[dict[str, str]] = []
+        yield from self._saved(images.chunks(), filename_prefix, text, results)
+        return {"ui": {"images": results}}
+
+    def _saved(
+        self, chunks: Iterator[Tensor], prefix: str, text: dict[str, str], results: list[dict[str, str]]
+    ) -> Iterator[int]:
+        """Writes chunks of images and adds what clients are told of each; gives the number of images per chunk."""
+        place = None
+        for images in chunks:
+            if place is None:
+                place = output_place(
+                    prefix + self.prefix_append, self.output_dir, images.shape[2], images.shape[1]
+                )
+                folder, name, counter, subfolder, _ = place
+            for image in images:
+                numbered = name.replace("%batch_num%", str(len(results)))
+                content = png.encode_png(image, text, self.compress_level)
+                filename, counter = write_counted(folder, numbered, counter, ".png", content)
+                results.append({"filename": filename, "subfolder": subfolder, "type": self.type})
+            yield len(images)
 
 
 class PreviewImage(SaveImage):

@@ -366,7 +366,7 @@ def test_videos_over_streams_answer_without_draining_and_save_the_same(folders):
     assert torch.equal(video.get_components().images, images)
 
 
-# ---- latents ----------------------------------------------------------------------------------------------------------
+# ---- latents
 
 
 @pytest.mark.parametrize("shape", [(7, 4, 3, 5), (1, 4, 7, 3, 5), (2, 4, 6, 3, 5)])
