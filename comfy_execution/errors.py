@@ -5,6 +5,7 @@ EngineError
 |   +-- NodeInputError                 one input of one node
 |   +-- NodeNotFoundError(LookupError) a node id or node class that does not exist
 |   +-- DependencyCycleError           nodes that need each other
++-- EngineThreadError(RuntimeError)    a prompt was started on somebody else's event loop
 +-- NodeResultError(TypeError)         a node returned something that is no result (its author's to fix)
 +-- InvariantError(RuntimeError)       our bug; carries the story of the node concerned
 
@@ -47,6 +48,15 @@ class DependencyCycleError(PromptError):
     def __init__(self, node_ids: Sequence[str] = ()) -> None:
         self.node_ids = tuple(node_ids)
         super().__init__("Dependency cycle detected")
+
+
+class EngineThreadError(EngineError, RuntimeError):
+    """The engine was asked to run a prompt in a thread whose event loop runs already."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "prompts run in the engine's own thread; this one has a running event loop, which a prompt would block"
+        )
 
 
 class NodeResultError(EngineError, TypeError):

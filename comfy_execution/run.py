@@ -172,7 +172,9 @@ class PromptRun:
     async def _complete(self, node_id: str, result: NodeResult, scheduler: Scheduler) -> None:
         ui = result.ui or None
         if result.expansion is None:
-            opened = self.streams.streams_opened(node_id, result.outputs, ui)
+            opened = self.streams.streams_opened(
+                node_id, self._state.spec(node_id).class_type, result.outputs, ui
+            )
             if opened is not None:
                 scheduler.handle(NodeOpened(node_id, stream_slots=opened.stream_slots))
                 return
@@ -190,12 +192,13 @@ class PromptRun:
     def _collect(self, node_id: str, scheduler: Scheduler) -> None:
         expanding = self._expanding.pop(node_id)
         try:
-            outputs = collect_results(self._state.spec(node_id), expanding.parts, self._state.outputs)
+            spec = self._state.spec(node_id)
+            outputs = collect_results(spec, expanding.parts, self._state.outputs)
         except Exception as error:
             # Results are foreign values.
             self._failed(node_id, error, {}, scheduler)
         else:
-            opened = self.streams.streams_opened(node_id, outputs, expanding.ui)
+            opened = self.streams.streams_opened(node_id, spec.class_type, outputs, expanding.ui)
             if opened is not None:
                 opened.has_shown = True
                 scheduler.handle(NodeOpened(node_id, stream_slots=opened.stream_slots))

@@ -77,7 +77,7 @@ class Drive:
             for member in self.members
             if member.sink is not None
         }
-        self._lanes = [lane for member in self.members for tee in member.tees for lane in tee.lanes]
+        self._tees = [tee for member in self.members for tee in member.tees]
         self._savers = [member for member in self.members if member.shows and member.tees]
         self._behind = sinks_behind(self.members, self._numbers)
         self._next_progress = 0.0
@@ -153,7 +153,7 @@ class Drive:
         """A sink is done: what it read need not be kept for it; a node's own is reported at once."""
         for branch in member.inputs:
             branch.release()
-        if not is_drain:
+        if not is_drain and self.failure is None:
             self._events.sink_returned(member, value)
 
     async def _step_all(self) -> None:
@@ -182,19 +182,19 @@ class Drive:
         if self.failure is None and stepper.all_lost():
             member, error = stepper.lost[0]
             self.fail_as(member.node_id, error)
+        for member, _ in stepper.lost:
+            self.returned(member, (), is_drain=False)
 
     def _lags(self) -> list[Lag]:
-        """Lanes whose readers are apart, with the sinks behind the last reader."""
+        """Tees whose readers are apart, with the sinks behind the last reader."""
         lags = []
-        for lane in self._lanes:
-            if not lane.blocks:
-                continue
-            live = lane.live
-            if len(live) < 2:
+        for tee in self._tees:
+            live = tee.live
+            if len(live) < 2 or not any(lane.blocks for lane in tee.lanes):
                 continue
             last = min(branch.cursor for branch in live)
             sinks = {i for b in live if b.cursor == last for i in self._behind.get(b.member, ())}
-            lags.append(Lag(lane.held_cost, sorted(sinks)))
+            lags.append(Lag(sum(lane.held_cost for lane in tee.lanes), sorted(sinks)))
         return lags
 
     def _drive_savers(self) -> None:
@@ -221,12 +221,11 @@ class Drive:
         if self.failure is not None:
             reason = str(self.failure.error) or type(self.failure.error).__name__
             await self._stepper.abort(reason, self._policy.abandon_grace_s)
-        tees = [tee for member in self.members for tee in member.tees]
-        for tee in tees:
+        for tee in self._tees:
             if self.failure is None and tee.has_ended:
                 self._quietly(tee.member, self._finish, tee)
         aborted = self.failure is not None
-        for tee in reversed(tees):
+        for tee in reversed(self._tees):
             self._quietly(tee.member, tee.close, aborted)
         self._events.progressed(self.members)
 

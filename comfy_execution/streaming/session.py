@@ -107,13 +107,15 @@ class StreamSession:
         return True
 
     def streams_opened(
-        self, node_id: str, outputs: list[list[Any]], ui: Mapping[str, Any] | None
+        self, node_id: str, class_type: str, outputs: list[list[Any]], ui: Mapping[str, Any] | None
     ) -> OpenNode | None:
         """Keeps a node whose outputs hold streams. None for every other node."""
         if not any(_holds(value) for values in outputs for value in values):
             return None
         opening = self._openings.get(node_id)
         node = OpenNode(node_id, ui=ui, members=opening.members if opening is not None else [])
+        if not node.members:
+            node.members.append(self._new_member(node_id, 0, class_type))
         node.outputs = [[self._registered(node, i, value) for i, value in enumerate(vs)] for vs in outputs]
         node.stream_slots = frozenset(s for s, vs in enumerate(node.outputs) if any(map(_holds, vs)))
         for member in node.members:
@@ -235,8 +237,6 @@ class StreamSession:
             original = original_of(stream)
             originals.append(original)
             if id(original) not in self._lanes:
-                if not node.members:
-                    node.members.append(self._new_member(node.node_id, 0, node.node_id))
                 self._register(node.members[min(index, len(node.members) - 1)], original)
         return (
             with_streams(value, originals) if any(port_of(stream) is not None for stream in held) else value

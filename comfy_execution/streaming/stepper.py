@@ -180,7 +180,8 @@ class Stepper:
             logger.info("node %s ends: %s", entry.member.name, error.reason)
             self.state.move(number, SinkMove.LOST)
             self.lost.append((entry.member, error))
-            self._events.returned(entry.member, (), is_drain=entry.is_drain)
+            for branch in entry.member.inputs:
+                branch.release()
             return
         self._events.fail_as(entry.member.node_id, error)
 

@@ -163,9 +163,9 @@ class Lane:
             self._end_chunk = chunk
             return
         self._end_chunk = self.ops.cut(chunk, 0, 0)
-        live = self.live
-        if live:
-            cost = self.tee.budget.cost(frames, self.ops.size_bytes(chunk)) if len(live) > 1 else 0
+        if self.live:
+            is_shared = len(self.tee.live) > 1
+            cost = self.tee.budget.cost(frames, self.ops.size_bytes(chunk)) if is_shared else 0
             block = Block(self.head, self.head + frames, chunk, cost)
             if self.tee.checks_chunks:
                 block.digest = self.ops.digest(chunk)
@@ -269,6 +269,11 @@ class Tee:
         self.is_closed = False
         self._is_filling = False
         self._has_warned = False
+
+    @property
+    def live(self) -> list[Branch]:
+        """Readers of all lanes that still want frames."""
+        return [branch for lane in self.lanes for branch in lane.branches if not branch.is_released]
 
     @property
     def has_ended(self) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from comfy_api.streams import ImageStreamInput, StreamGroup, TensorImageStream
+from comfy_api.streams import ImageStreamInput, TensorImageStream
 
 FRAMES = 400
 
