@@ -105,6 +105,7 @@ def filled(server: ContractServer, row: dict[str, Any]) -> str:
         "thumbnail": "2_pass_pose_worship-1.webp",
     }
     path = path.replace("/assets/{built file}", f"/assets/{BUILT_STYLE}")
+    path = path.replace("offset={int}", "offset=0")
     path = path.replace("/fonts/{file}", "/fonts/materialdesignicons-webfont.woff2")
     return re.sub(r"{(\w+)}", lambda found: values[found.group(1)], path)
 
@@ -132,7 +133,12 @@ def test_the_page_gets_the_recorded_answer(
         assert shape_problems(expected_shape(row), answer.json()) == []
 
 
-NODE_FORMS = {"input": "object", "input_order": "object", "output_tooltips?": "list"}
+NODE_FORMS = {
+    "input": "object",
+    "input_order": "object",
+    "output_tooltips?": "list",
+    "display_name": "str or null",
+}
 
 
 def expected_shape(row: dict[str, Any]) -> Any:
