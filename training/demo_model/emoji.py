@@ -40,7 +40,7 @@ def read_names(path: Path = NAMES_FILE) -> dict[tuple[int, ...], str]:
 
 def open_font(path: Path = FONT_FILE) -> Callable[[tuple[int, ...]], Bitmap | None]:
     """A function from code points to a bitmap (136,136,4) uint8, or None where the font has none."""
-    from fontTools.ttLib import TTFont
+    from fontTools.ttLib import TTFont  # type: ignore[import-untyped] # here: only this reads the font
 
     font = TTFont(str(path))
     cmap, strike = font.getBestCmap(), font["CBDT"].strikeData[0]

@@ -54,8 +54,9 @@ class Muon(torch.optim.Optimizer):
             state = self.state[p]
             if "mean" not in state:
                 state["mean"] = torch.zeros_like(p)
-            mean = state["mean"].lerp_(p.grad, 1 - momentum)
-            ahead.append(p.grad.lerp(mean, momentum).flatten(1))
+            grad = torch.zeros_like(p) if p.grad is None else p.grad
+            mean = state["mean"].lerp_(grad, 1 - momentum)
+            ahead.append(grad.lerp(mean, momentum).flatten(1))
         rows, columns = shape
         for p, step in zip(params, orthogonalised(torch.stack(ahead)).float(), strict=True):
             p.mul_(1 - lr * group["weight_decay"])

@@ -49,7 +49,8 @@ def train(setting: Setting, num_steps: int, rng: random.Random) -> TextEncoder:
         losses, right = _answers(questions, pooled, scenes)
         optimizer.zero_grad(set_to_none=True)
         losses.backward()
-        text.embeddings.token_embedding.weight.grad[0].zero_()
+        if (grad := text.embeddings.token_embedding.weight.grad) is not None:
+            grad[0].zero_()
         nn.utils.clip_grad_norm_(text.parameters(), 1.0)
         optimizer.step()
         if (step + 1) % 100 == 0:

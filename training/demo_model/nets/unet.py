@@ -5,6 +5,7 @@ fresh net do exactly that, which saves the several hundred steps that a usual st
 """
 
 import math
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -37,7 +38,8 @@ class ResBlock(nn.Module):
         self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(emb_width, out_width))
         exit_conv = nn.Conv2d(out_width, out_width, 3, padding=1)
         nn.init.zeros_(exit_conv.weight)
-        nn.init.zeros_(exit_conv.bias) if exit_conv.bias is not None else None
+        if exit_conv.bias is not None:
+            nn.init.zeros_(exit_conv.bias)
         self.out_layers = nn.Sequential(nn.GroupNorm(groups, out_width), nn.SiLU(), nn.Identity(), exit_conv)
         same = in_width == out_width
         self.skip_connection: nn.Module = nn.Identity() if same else nn.Conv2d(in_width, out_width, 1)
@@ -72,7 +74,7 @@ class Upsample(nn.Module):
         return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
 
 
-class Stage(nn.Sequential):
+class Stage(nn.ModuleList):
     """A list of layers, each given what its kind takes."""
 
     def forward(self, x: Tensor, emb: Tensor, context: Tensor) -> Tensor:
@@ -101,7 +103,7 @@ class Unet(nn.Module):
             return SpatialTransformer(width, context_width, design.heads[level], groups)
 
         self.time_embed = nn.Sequential(nn.Linear(base, emb), nn.SiLU(), nn.Linear(emb, emb))
-        inputs = [Stage(nn.Conv2d(LATENT_CHANNELS, base, 3, padding=1))]
+        inputs = [Stage([nn.Conv2d(LATENT_CHANNELS, base, 3, padding=1)])]
         skips, width = [base], base
         for level, factor in enumerate(mult):
             for _ in range(design.num_res_blocks):
@@ -109,17 +111,14 @@ class Unet(nn.Module):
                 width = factor * base
                 if level in design.attention_levels:
                     stage.append(attend(width, level))
-                inputs.append(Stage(*stage))
+                inputs.append(Stage(stage))
                 skips.append(width)
             if level != last_level:
-                inputs.append(Stage(Downsample(width)))
+                inputs.append(Stage([Downsample(width)]))
                 skips.append(width)
         self.input_blocks = nn.ModuleList(inputs)
-        self.middle_block = Stage(
-            ResBlock(width, width, emb, groups),
-            attend(width, last_level),
-            ResBlock(width, width, emb, groups),
-        )
+        blocks = [ResBlock(width, width, emb, groups) for _ in range(2)]
+        self.middle_block = Stage([blocks[0], attend(width, last_level), blocks[1]])
         outputs = []
         for level in range(last_level, -1, -1):
             for i in range(design.num_res_blocks + 1):
@@ -129,7 +128,7 @@ class Unet(nn.Module):
                     stage.append(attend(width, level))
                 if level > 0 and i == design.num_res_blocks:
                     stage.append(Upsample(width))
-                outputs.append(Stage(*stage))
+                outputs.append(Stage(stage))
         self.output_blocks = nn.ModuleList(outputs)
         self.out = nn.Sequential(
             nn.GroupNorm(groups, width), nn.SiLU(), nn.Conv2d(width, LATENT_CHANNELS, 3, padding=1)
@@ -138,17 +137,18 @@ class Unet(nn.Module):
 
     def _start_as_identity(self) -> None:
         """Carries +x and -x along the outermost skip; silu(a) - silu(-a) == a gives x back at the exit."""
-        first, last = self.input_blocks[0][0], self.output_blocks[-1][0].skip_connection
-        exit_conv = self.out[2]
+        first = cast("nn.Conv2d", cast("Stage", self.input_blocks[0])[0])
+        last = cast("nn.Conv2d", cast("ResBlock", cast("Stage", self.output_blocks[-1])[0]).skip_connection)
+        exit_conv = cast("nn.Conv2d", self.out[2])
         base = self.design.model_channels
         with torch.no_grad():
             carried = torch.arange(LATENT_CHANNELS * 2)
             first.weight[carried] = 0.0
-            first.bias[carried] = 0.0
             last.weight[carried] = 0.0
-            last.bias[carried] = 0.0
             exit_conv.weight.zero_()
-            exit_conv.bias.zero_()
+            for bias in (first.bias, last.bias, exit_conv.bias):
+                if bias is not None:
+                    bias[: len(carried)] = 0.0
             for c in range(LATENT_CHANNELS):
                 for k, sign in ((2 * c, 1.0), (2 * c + 1, -1.0)):
                     first.weight[k, c, 1, 1] = sign
