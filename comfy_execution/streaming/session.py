@@ -115,7 +115,8 @@ class StreamSession:
         opening = self._openings.get(node_id)
         node = OpenNode(node_id, ui=ui, members=opening.members if opening is not None else [])
         if not node.members:
-            node.members.append(self._new_member(node_id, 0, class_type))
+            calls = max(len(values) for values in outputs)
+            node.members += [self._new_member(node_id, i, class_type) for i in range(calls)]
         node.outputs = [[self._registered(node, i, value) for i, value in enumerate(vs)] for vs in outputs]
         node.stream_slots = frozenset(s for s, vs in enumerate(node.outputs) if any(map(_holds, vs)))
         for member in node.members:

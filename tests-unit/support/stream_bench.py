@@ -1,4 +1,4 @@
-"""Runs stream graphs on the real engine and checks what every run has to keep: lifecycle of messages, opens = closes."""
+"""Runs stream graphs on the real engine and checks what every run keeps: lifecycle of messages, opens = closes."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ class Delay(Interposer):
         last = len(self.held) - 1
         count = min(max_frames, len(self.held)) if self.ended else max_frames
         out = [self.held[i] + self.held[min(i + self.k, last)] for i in range(count)]
-        self.held = self.held[count:] if not self.ended else self.held[count:]
+        self.held = self.held[count:]
         return torch.stack(out) if out else self.held[:0]
 
 
@@ -247,7 +247,7 @@ def v1(returns, inputs, call, function="run", **attributes):
     return type("Node", (), body)
 
 
-S, I, N, T = "IMAGE_STREAM", "IMAGE", ("INT", {"default": 0}), ("STRING", {"default": ""})
+S, IMAGE, N, T = "IMAGE_STREAM", "IMAGE", ("INT", {"default": 0}), ("STRING", {"default": ""})
 
 
 def one(make):
@@ -346,12 +346,12 @@ EXPLICIT = {
     ),
     "save": v1((T[0],), SINK, save, OUTPUT_NODE=True),
     "plain": v1((T[0],), SINK, plain, OUTPUT_NODE=True),
-    "collect": v1((I,), {"stream": S}, collect),
-    "collect_steps": v1((I,), {"stream": S}, collect_steps),
-    "stream": v1((S,), {"image": I}, one(lambda uid, image: TensorImageStream(image))),
+    "collect": v1((IMAGE,), {"stream": S}, collect),
+    "collect_steps": v1((IMAGE,), {"stream": S}, collect_steps),
+    "stream": v1((S,), {"image": IMAGE}, one(lambda uid, image: TensorImageStream(image))),
     "keep": v1(
         (),
-        {"image": I},
+        {"image": IMAGE},
         lambda self, image, uid: LOG.seen.update({uid: numbers(image)}) or {},
         OUTPUT_NODE=True,
     ),

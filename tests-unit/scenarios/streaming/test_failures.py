@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import threading
@@ -190,18 +191,14 @@ def test_s48_late_failure_keeps_what_was_finished():
 def test_s49_sinks_that_ignore_the_abort(plain, caplog):
     def stubborn(self, stream, name, chunk, uid):
         while True:
-            try:
+            with contextlib.suppress(BaseException):
                 stream.pull(8)
-            except BaseException:
-                pass
 
     def stubborn_steps(self, stream, name, chunk, uid):
         while True:
             try:
-                try:
+                with contextlib.suppress(BaseException):
                     stream.pull(8)
-                except BaseException:
-                    pass
                 yield 8
             except BaseException:
                 pass

@@ -78,7 +78,8 @@ def test_s5_idle_sink_does_not_starve_its_sibling(caplog):
     assert bench.tee <= 16 + 8
     assert bench.spilled
     assert [r.message for r in caplog.records if "different rates" in r.message] == [
-        "the frames of 1 (src) are read at different rates by 2 (idle), 3 (save): what is beyond the budget goes to a file"
+        "the frames of 1 (src) are read at different rates by 2 (idle), 3 (save): "
+        "what is beyond the budget goes to a file"
     ]
 
 
