@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Generator
 from typing import Any
 
 from codec_transport.channel import EmittedLatent, channels
+from codec_transport.errors import ListenerGoneError
 from comfy_api.latest import ComfyExtension, io
+from comfy_api.streams import ConsumerGone, LatentStreamInput
 from comfy_execution.utils import get_executing_context
+from comfy_extras.errors import NodeInputError
 
 PIPELINES = ["raw", "int8", "int4", "int8-adaptive", "int4-adaptive", "delta+int8", "delta+int4"]
 
@@ -34,7 +38,7 @@ class EmitLatents(io.ComfyNode):
             category="codec",
             description="Sends latents over HTTP instead of pixels; the receiver decodes them.",
             inputs=[
-                io.Latent.Input("latents", tooltip="The latents to send."),
+                io.MultiType.Input("latents", [io.Latent, io.LatentStream], tooltip="The latents to send."),
                 io.String.Input(
                     "latent_space", default="", tooltip="Latent space id; empty means the model family's own."
                 ),
@@ -69,19 +73,58 @@ class EmitLatents(io.ComfyNode):
     def execute(
         cls, latents: dict[str, Any], latent_space: str, pipeline: str, frame_rate: float, channel: str
     ) -> io.NodeOutput:
-        context = get_executing_context()
-        prompt_id = context.prompt_id if context is not None else ""
+        prompt_id = _prompt_id()
         samples = latents["samples"]
         channels.emit(EmittedLatent(prompt_id, channel, samples, latent_space, pipeline, frame_rate))
-        shape, num_frames = describe_latent(samples)
-        entry = {
-            "prompt_id": prompt_id,
-            "channel": channel,
-            "latent_space": latent_space,
-            "shape": shape,
-            "num_frames": num_frames,
-        }
-        return io.NodeOutput(ui={"codec_latents": [entry]})
+        return _emitted(prompt_id, channel, latent_space, *describe_latent(samples))
+
+    @classmethod
+    def drain_stream(
+        cls, latents: LatentStreamInput, latent_space: str, pipeline: str, frame_rate: float, channel: str
+    ) -> Generator[int, Any, io.NodeOutput]:
+        """Sends latents while they are made. One part is held back, because the last one has to say that it is.
+
+        Raises: NodeInputError for a stream without a frame; ConsumerGone when nobody reads any more.
+        """
+        prompt_id = _prompt_id()
+        rate = frame_rate or float(latents.frame_rate or 0)
+
+        def send(samples: Any, is_last: bool) -> None:
+            part = EmittedLatent(prompt_id, channel, samples, latent_space, pipeline, rate, is_last)
+            try:
+                channels.emit(part)
+            except ListenerGoneError as error:
+                raise ConsumerGone(str(error)) from error
+
+        held, shape, total = None, "", 0
+        for chunk in latents.chunks():
+            if held is not None:
+                send(held, is_last=False)
+            held = chunk["samples"]
+            shape, num_frames = describe_latent(held)
+            total += num_frames
+            yield num_frames
+        if held is None:
+            raise NodeInputError("latents", "a stream", "ended without a frame, so there is nothing to send")
+        send(held, is_last=True)
+        return _emitted(prompt_id, channel, latent_space, shape, total)
+
+
+def _prompt_id() -> str:
+    context = get_executing_context()
+    return context.prompt_id if context is not None else ""
+
+
+def _emitted(prompt_id: str, channel: str, latent_space: str, shape: str, num_frames: int) -> io.NodeOutput:
+    """What clients are told of latents that were sent."""
+    entry = {
+        "prompt_id": prompt_id,
+        "channel": channel,
+        "latent_space": latent_space,
+        "shape": shape,
+        "num_frames": num_frames,
+    }
+    return io.NodeOutput(ui={"codec_latents": [entry]})
 
 
 class CodecExtension(ComfyExtension):

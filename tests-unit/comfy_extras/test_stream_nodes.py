@@ -428,6 +428,49 @@ def test_image_vaes_decode_and_encode_frame_by_frame(image_vae, chunk):
     assert torch.equal(found, torch.cat([image_vae.encode(one) for one in single.split(1)]))
 
 
+def test_latents_are_emitted_while_they_come_and_the_last_part_says_so():
+    from codec_transport.channel import channels
+    from comfy_extras.nodes_codec import EmitLatents
+
+    samples = torch.rand(20, 4, 3, 5)
+    heard = []
+    channels.listen("", "here", heard.append)
+    try:
+        running = EmitLatents.drain_stream(TensorLatentStream({"samples": samples}), "", "raw", 24.0, "here")
+        next(running)
+        assert heard == []
+        next(running)
+        assert len(heard) == 1
+        output = stepped(running)
+    finally:
+        channels.forget("", "here")
+    assert torch.equal(torch.cat([part.samples for part in heard]), samples)
+    assert [part.is_last for part in heard] == [False] * (len(heard) - 1) + [True]
+    assert output.ui["codec_latents"][0]["num_frames"] == 20
+    assert output.ui["codec_latents"][0]["shape"] == "4x3x5"
+
+
+def test_a_listener_that_is_gone_ends_this_sink_only():
+    from codec_transport.channel import channels
+    from codec_transport.errors import ListenerGoneError
+    from comfy_api.streams import ConsumerGone
+    from comfy_extras.nodes_codec import EmitLatents
+
+    def gone(part):
+        raise ListenerGoneError("p", "gone")
+
+    channels.listen("", "gone", gone)
+    try:
+        with pytest.raises(ConsumerGone):
+            list(
+                EmitLatents.drain_stream(
+                    TensorLatentStream({"samples": torch.rand(9, 4, 3, 5)}), "", "raw", 0.0, "gone"
+                )
+            )
+    finally:
+        channels.forget("", "gone")
+
+
 def test_every_stream_node_is_listed():
     names = set()
     for module in (nodes_image_stream, nodes_latent_stream, nodes_video):
