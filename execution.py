@@ -1,5 +1,9 @@
-"""Door to the engine for custom nodes: the names they import from `execution`. Homes: `comfy_execution.*`."""
+"""Door to the engine for custom nodes: the names they import from `execution`. Homes: `comfy_execution.*`.
 
+Packs wrap `validate_prompt` and methods of `PromptExecutor` and `PromptQueue`: what they assign here is what runs.
+"""
+
+from comfy._facade import open_door
 from comfy_execution.caching.modes import CacheType as CacheType
 from comfy_execution.executor import PromptExecutor as PromptExecutor
 from comfy_execution.graph_utils import ExecutionBlocker as ExecutionBlocker
@@ -25,3 +29,5 @@ __all__ = [
     "validate_inputs",
     "validate_prompt",
 ]
+
+open_door(__name__)

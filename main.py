@@ -95,6 +95,7 @@ def server_config() -> ServerConfig:
         version=__version__,
         log_level=args.verbose,
         auth=auth,
+        webhook_allow_private=args.webhook_allow_private,
     )
 
 
@@ -121,10 +122,10 @@ def start_engine(server: PromptServer) -> Any:
     from comfy.progress import set_progress_bar_global_hook
     from comfy.sampling import previews
     from comfy_api.replacements import REPLACEMENTS
-    from comfy_execution.executor import PromptExecutor
+    from comfy_execution import executor as executor_home
+    from comfy_execution import validation
     from comfy_execution.progress import ProgressHook
     from comfy_execution.registry import install
-    from comfy_execution.validation import validate_prompt
     from comfy_execution.worker import WorkerHooks, run_worker
     from comfy_extras import object_info
     from comfy_extras.catalogue import EXTENSION_WEB_DIRS, REGISTRY
@@ -136,12 +137,13 @@ def start_engine(server: PromptServer) -> Any:
         QueueChoices(in_memory=args.queue_memory, resume=args.queue_resume, history_size=args.history_size),
     )
     cache_type, cache_arguments = cache_choice()
-    executor = PromptExecutor(server, cache_type, cache_arguments, registry=REGISTRY)
+    # Packs wrap the engine's functions and methods, at any time and in the shape of old: found by name at each call.
+    executor = executor_home.PromptExecutor(server, cache_type, cache_arguments)
     set_progress_bar_global_hook(ProgressHook(server))
 
     async def validate(prompt_id: str, prompt: dict[str, Any], partial_targets: Any) -> Any:
         REPLACEMENTS.apply(prompt, REGISTRY)
-        return await validate_prompt(prompt_id, prompt, partial_targets, REGISTRY)
+        return await validation.validate_prompt(prompt_id, prompt, partial_targets)
 
     server.attach_engine(
         Engine(

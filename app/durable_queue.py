@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 
 from app.store import FILE_NAME, SqliteQueueStore, StoreError
+from comfy_execution import queue as queue_home
 from comfy_execution.queue import PromptQueue, QueueSink
 
 logger = logging.getLogger(__name__)
@@ -28,12 +29,12 @@ def open_queue(server: QueueSink, user_folder: str, choices: QueueChoices) -> tu
     process died is in the history as interrupted, unless `resume` says to run it again.
     """
     if choices.in_memory:
-        return PromptQueue(server, max_history=choices.history_size), 0
+        return queue_home.PromptQueue(server, max_history=choices.history_size), 0
     try:
         store = SqliteQueueStore(os.path.join(user_folder, FILE_NAME), max_history=choices.history_size)
     except StoreError as error:
         logger.warning("The queue lives in memory only and does not survive this process: %s", error)
-        return PromptQueue(server, max_history=choices.history_size), 0
+        return queue_home.PromptQueue(server, max_history=choices.history_size), 0
     if choices.resume:
         store.put_back()
     restored = store.restore()
@@ -41,7 +42,7 @@ def open_queue(server: QueueSink, user_folder: str, choices: QueueChoices) -> tu
         logger.warning(
             "Prompt %s was running when the server stopped; it is reported as interrupted", item[1]
         )
-    queue = PromptQueue(server, max_history=choices.history_size, store=store)
+    queue = queue_home.PromptQueue(server, max_history=choices.history_size, store=store)
     queue.restore(restored.waiting, restored.interrupted, restored.history)
     if restored.waiting:
         logger.info("%d prompts of the last run are waiting again", len(restored.waiting))

@@ -56,6 +56,11 @@ FORWARDED: dict[str, dict[str, str]] = {
     "comfy.ldm.modules.attention": {
         "comfy.models.layers.attention": "optimized_attention optimized_attention_masked attention_pytorch",
     },
+    "execution": {
+        "comfy_execution.executor": "PromptExecutor",
+        "comfy_execution.queue": "PromptQueue",
+        "comfy_execution.validation": "validate_inputs validate_prompt",
+    },
     "nodes": {
         "comfy_extras.core.sampling": "common_ksampler",
         "comfy.interruption": "interrupt_processing=interrupt_current_processing "
