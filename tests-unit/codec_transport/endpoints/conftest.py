@@ -56,7 +56,7 @@ class FakeHost:
         self.was_submitted.set()
         if self.refused is not None:
             return self.refused
-        for step in self.steps:
+        for step in self.steps if prompt_id in self._watching else ():
             self._watching[prompt_id](step)
         inputs = next(
             (node["inputs"] for node in graph.values() if node["class_type"] == "EmitLatents"), None
