@@ -29,12 +29,16 @@ from app.events.frames import event_message
 from app.events.hub import EventHub
 from app.features import server_features
 from app.frontend import find_web_roots, force_content_types
+from app.graph_runs import GraphRuns
 from app.intake import OnPrompt, PromptIntake
 from app.listening import host_port, listen, tls_context
 from app.logs import Entry, LogBuffer, terminal_size
 from app.middleware.origin import is_loopback as is_loopback
 from app.routes.application import MAX_HEADER_BYTES, add_all_routes, build_application, early_application
 from app.routes.starting import FrontDoor
+from app.runs.service import ActiveRun, WorkflowRuns
+from app.runs.shapes import Run, RunBody
+from app.runs.webhooks import Webhooks
 from app.users import UserStore
 from protocol import BinaryEventTypes as BinaryEventTypes
 
@@ -92,6 +96,10 @@ class PromptServer:
         self.client_session: ClientSession | None = None
         """For calls that packs make themselves; open while the server runs."""
         self._door = FrontDoor(early_application(self.context), self.app)
+        self.webhooks = Webhooks(
+            lambda: KeyStore(folder_paths.get_user_directory()).webhook_secret,
+            allow_private=self.config.webhook_allow_private,
+        )
         self._runner: web.AppRunner | None = None
         self._bound: list[tuple[str, int]] = []
         self._publisher: asyncio.Task[None] | None = None
@@ -221,11 +229,20 @@ class PromptServer:
             for sid in tuple(self.logs.subscribers):
                 self.send_sync("logs", {"entries": [entry], "size": terminal_size()}, sid)
 
+    def _run_ended(self, run: ActiveRun, ended: Run, body: RunBody) -> None:
+        webhook = body.get("webhook")
+        if webhook is not None:
+            self.webhooks.send(webhook if isinstance(webhook, str) else webhook["url"], ended)
+
     # -- life -----------------------------------------------------------------------------------------------
 
     def attach_engine(self, engine: Engine) -> None:
         """Hands in the engine; once, before `add_routes`."""
         self.context.attached = engine
+        waiting = GraphRuns(engine, self.intake, self.loop)
+        self.queue_listeners.append(waiting.queue_changed)
+        self.context.workflow_runs = WorkflowRuns(engine, self.intake, waiting, self.hub)
+        self.context.workflow_runs.on_end = self._run_ended
 
     async def setup(self) -> None:
         """Kept for packs that call it: there is nothing to prepare."""
@@ -289,6 +306,9 @@ class PromptServer:
         if self._publisher is not None:
             self._publisher.cancel()
             await asyncio.gather(self._publisher, return_exceptions=True)
+        if self.context.workflow_runs is not None:
+            await self.context.workflow_runs.close()
+        await self.webhooks.close()
         await self.hub.close()
         if self.client_session is not None:
             await self.client_session.close()

@@ -46,6 +46,8 @@ class ServerConfig:
     version: str = "0.3.64"
     """ComfyUI version whose interface is served; clients compare it."""
     log_level: str = "INFO"
+    webhook_allow_private: bool = False
+    """Webhooks may go to this machine and its network."""
     auth: AuthMode = AuthMode.AUTO
     """Whether callers need a key; AUTO: as soon as one address to listen on is no loopback address."""
 

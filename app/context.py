@@ -19,6 +19,7 @@ from app.frontend import WebRoots
 from app.intake import PromptIntake
 from app.jobs import FinishedJobs
 from app.logs import LogBuffer
+from app.runs.service import WorkflowRuns
 from app.users import UserStore
 
 
@@ -38,6 +39,7 @@ class Context:
     """(client id, display node id) of what runs now, for a client that reconnects."""
     finished_jobs: FinishedJobs = field(default_factory=FinishedJobs)
     attached: Engine | None = None
+    workflow_runs: WorkflowRuns | None = None
     gate: Gate | None = None
     """Who may come in; None when this server asks for no keys."""
 
@@ -46,6 +48,12 @@ class Context:
         """The engine behind the routes."""
         assert self.attached is not None, "attach_engine() comes before the first request"
         return self.attached
+
+    @property
+    def runs(self) -> WorkflowRuns:
+        """The runs behind /v1/workflows."""
+        assert self.workflow_runs is not None, "attach_engine() comes before the first request"
+        return self.workflow_runs
 
 
 CONTEXT: web.AppKey[Context] = web.AppKey("context", Context)

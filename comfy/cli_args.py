@@ -113,7 +113,7 @@ _SWITCHES = """
 --disable-async-offload --disable-dynamic-vram --enable-dynamic-vram --fast-disk --disable-fast-disk
 --disable-cuda-graphs --disable-comfy-compiler --assert-graph-breaks --debug-hang --disable-pinned-memory
 --disable-partner-nodes --offline --disable-assets --enable-assets --enable-asset-hashing
---list-feature-flags --queue-memory --queue-resume
+--list-feature-flags --queue-memory --queue-resume --webhook-allow-private
 """.split()
 
 _EXCLUSIVE = (

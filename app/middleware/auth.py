@@ -66,6 +66,7 @@ def _admit(request: web.Request, gate: Gate, needed: Scope) -> None:
         _check_cookie_origin(request)
     if caller.level < needed:
         raise AuthError(403, "insufficient_scope", _too_little(caller, needed))
+    request["caller"] = caller
 
 
 def _check_cookie_origin(request: web.Request) -> None:

@@ -31,6 +31,7 @@ from app.routes import (
     userdata,
     users,
     view,
+    workflow_runs,
 )
 
 
@@ -39,5 +40,6 @@ def all_routes() -> Iterator[web.RouteDef]:
     for group in (
         events_ws, prompt, queue, history, jobs, object_info, models, model_previews, view, upload, system,
         features, extensions, i18n, users, userdata, settings, node_replacements, global_subgraphs, assets,
+        workflow_runs,
     ):  # fmt: skip
         yield from group.ROUTES
