@@ -21,6 +21,8 @@ PACK_FILES = {
     "web/hello.js": "// a script of a pack\n",
     "example_workflows/start.json": "{}",
     "locales/de/main.json": '{"g": {"run": "Los"}}',
+    "locales/de/commands.json": '{"Run": {"label": "Los"}}',
+    "locales/de/settings.json": '{"Size": {"name": "Gr\u00f6\u00dfe"}}',
     "locales/de/nodeDefs.json": '{"EmptyImage": {"display_name": "Leeres Bild"}}',
     "subgraphs/twice.json": '{"nodes": []}',
 }
@@ -117,7 +119,12 @@ class ContractServer:
         self.run(graph("PreviewImage"), extra_data=workflow)
         files = {"image": ("in.png", png(), "image/png")}
         self.call("POST", "/upload/image", files=files).raise_for_status()
-        for name in ("workflows/flow.json", "workflows/old name.json", "workflows/gone.json"):
+        for name in (
+            "workflows/flow.json",
+            "workflows/old name.json",
+            "workflows/gone.json",
+            "parts/a/b.json",
+        ):
             path = "/userdata/" + name.replace("/", "%2F").replace(" ", "%20")
             self.call("POST", path, json=WORKFLOW).raise_for_status()
         self.call("POST", "/settings/Comfy.Sidebar", json="small").raise_for_status()

@@ -1,6 +1,7 @@
 """Compares JSON answers with the shapes that the recorded contract files describe in words.
 
-A shape is an example in which leaves are texts: "int", "str or null", "bool: any of ...". Keys in angle brackets
+A shape is an example in which leaves are texts ("int", "str or null", "bool: any of ...") or example numbers. Keys in
+angle brackets
 stand for any key, a "?" at the end makes a key optional, a list of one shape means any number of such.
 """
 
@@ -30,6 +31,8 @@ def shape_problems(shape: Any, body: Any, path: str = "body") -> list[str]:
         return _object_problems(shape, body, path)
     if isinstance(shape, list):
         return _list_problems(shape, body, path)
+    if isinstance(shape, int | float) and not isinstance(shape, bool):
+        return shape_problems("number", body, path)
     if not isinstance(shape, str):
         return [] if shape == body else [f"{path}: {body!r} is not {shape!r}"]
     allowed = _allowed_types(shape)
