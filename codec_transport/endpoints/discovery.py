@@ -1,4 +1,4 @@
-"""GET /.well-known/codec/...: latent maps, their immutable addresses, the index, blocks of static scales."""
+"""GET /.well-known/codec/...: latent maps, their immutable addresses, the index, static scales, dictionaries."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ IMMUTABLE = {**PUBLIC, "Cache-Control": "public, max-age=31536000, immutable"}
 
 @answering
 async def get_latent_map(request: web.Request) -> web.Response:
-    """The map of a space, inline; clients pin the hash of exactly these bytes."""
+    """The map of a space, inline; clients pin the hash of exactly these bytes. `?schema=1`: the older form."""
+    spaces = codec_of(request).spaces
+    find = spaces.old_map if request.query.get("schema") == "1" else spaces.map
     try:
-        latent_map = codec_of(request).spaces.map(request.match_info["space_id"], base_url_of(request))
+        latent_map = find(request.match_info["space_id"], base_url_of(request))
     except UnknownSpaceError as error:
         raise _unknown("latent space") from error
     headers = {**PUBLIC, "ETag": f'"{latent_map.hash}"'}
@@ -52,6 +54,16 @@ async def get_scales(request: web.Request) -> web.Response:
 
 
 @answering
+async def get_dictionary(request: web.Request) -> web.Response:
+    """A zstd dictionary by its hash."""
+    try:
+        content = codec_of(request).spaces.dictionary(request.match_info["hex"])
+    except UnknownSpaceError as error:
+        raise _unknown("dictionary") from error
+    return web.Response(body=content, content_type="application/octet-stream", headers=IMMUTABLE)
+
+
+@answering
 async def get_index(request: web.Request) -> web.Response:
     """Every map with address and hash."""
     return json_answer(codec_of(request).spaces.index(base_url_of(request)))
@@ -77,5 +89,6 @@ ROUTES = (
     web.get(f"{_BASE}/latents/sha256/{{hex}}.json", get_map_by_hash),
     web.get(f"{_BASE}/latents/{{space_id:.+}}.json", get_latent_map),
     web.get(f"{_BASE}/scales/{{hex}}.bin", get_scales),
+    web.get(f"{_BASE}/dicts/{{hex}}.zstd", get_dictionary),
     web.options(f"{_BASE}/{{path:.*}}", answer_options),
 )

@@ -35,6 +35,7 @@ from codec_transport.endpoints.negotiation_records import (
 from codec_transport.endpoints.rejection import RejectionError, VersionRequiredError
 from codec_transport.endpoints.workflows import Workflow, checked_graph, read_workflow
 from codec_transport.spaces.space import MODALITIES, LatentSpace
+from codec_transport.wire.codings import KNOWN_CODINGS, ZSTD
 from codec_transport.wire.encoder import STREAM_FORMATS
 from codec_transport.wire.layouts import PIPELINE_LAYOUTS, PIPELINES, Scales
 
@@ -43,6 +44,7 @@ RESPONSE_FORMATS: tuple[str, ...] = ("b64_json", "url")
 DEFAULT_FPS = 24
 DEFAULT_FRAMES = 24
 NO_MODEL = ModelFacts("workflow", None)  # a caller's graph that nobody asked about
+ZSTD_SINCE: ClientVersion = (0, 2)  # clients before it do not know Codec-Zstd-Dict
 ASSUMED_VERSION: ClientVersion = (0, 3)  # of a client that asks for latents and does not say
 
 
@@ -65,7 +67,8 @@ def negotiate(
 
     resolve_model: name (None for the server's choice) to facts, None for a name that nobody knows.
     resolve_workflow: a caller's graph to the facts of what makes its latents; without it none are accepted.
-    codings: content codings at hand besides identity. Raises: RejectionError.
+    codings: content codings at hand besides identity; zstd is added for streams that have a dictionary.
+    Raises: RejectionError.
     """
     limits = limits or RequestLimits()
     fields = FieldReader(parse_json_object(body, max_bytes=limits.max_body_bytes))
@@ -350,14 +353,15 @@ class _Negotiation:
         num_frames, fps = clip
         self._check_map_pin(model)
         accept_encoding = self.headers.get("accept-encoding")
-        coding = choose_coding(accept_encoding, self.codings)
+        codings = self._codings(space, stream_format, pipeline, version)
+        coding = choose_coding(accept_encoding, codings)
         if coding is None:
             raise RejectionError(
                 406,
                 "not_acceptable",
                 "Accept-Encoding refuses every coding at hand",
                 param="Accept-Encoding",
-                extras={"supported": [*self.codings, IDENTITY]},
+                extras={"supported": [*codings, IDENTITY]},
             )
         width, height = size
         return LatentDelivery(
@@ -374,6 +378,15 @@ class _Negotiation:
             is_clip=self.endpoint is Endpoint.VIDEOS,
             fps=fps,
         )
+
+    def _codings(
+        self, space: LatentSpace, stream_format: str, pipeline: str, version: ClientVersion
+    ) -> tuple[str, ...]:
+        """The codings at hand, zstd among them where there is a dictionary and the client can be told of it."""
+        has_dictionary = space.dictionary_for(stream_format, pipeline) is not None
+        if has_dictionary and version >= ZSTD_SINCE and ZSTD in KNOWN_CODINGS:
+            return (ZSTD, *self.codings)
+        return self.codings
 
     def _keyframe_interval(self, space: LatentSpace, pipeline: str) -> int:
         """Never more than the map promises, because a client may size its buffers by that."""

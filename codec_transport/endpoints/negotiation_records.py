@@ -8,8 +8,10 @@ from enum import Enum
 from codec_transport.channel import DEFAULT_CHANNEL
 from codec_transport.endpoints.negotiation_headers import IDENTITY, ClientVersion
 from codec_transport.endpoints.templates import Graph
+from codec_transport.spaces.dictionaries import ZstdDictionary
 from codec_transport.spaces.registry import LatentMap
 from codec_transport.spaces.space import IMAGE_LATENTS, VIDEO_LATENTS, LatentSpace
+from codec_transport.wire.codings import ZSTD
 from codec_transport.wire.layouts import PIPELINE_LAYOUTS, Scales
 
 VARY = "Accept, Accept-Encoding, Codec-Client-Version"
@@ -104,6 +106,13 @@ class LatentDelivery:
             return None
         return self.space.static_scales.block
 
+    @property
+    def dictionary(self) -> ZstdDictionary | None:
+        """What zstd compresses with; None for the other codings."""
+        if self.content_coding != ZSTD:
+            return None
+        return self.space.dictionary_for(self.stream_format, self.pipeline)
+
     def response_headers(self) -> dict[str, str]:
         """The headers of a successful latent response."""
         headers = {
@@ -115,6 +124,8 @@ class LatentDelivery:
         }
         if self.content_coding != IDENTITY:
             headers["Content-Encoding"] = self.content_coding
+        if self.dictionary is not None:
+            headers["Codec-Zstd-Dict"] = self.dictionary.hash
         if self.latent_map is not None:
             headers["Codec-Latent-Map"] = self.latent_map.hash
         return headers

@@ -43,7 +43,10 @@ class LatentSender:
             vae_scale_factor=delivery.space.vae_scale_factor,
         )
         self._writer = LatentStreamWriter(encoder, keyframe_interval=delivery.keyframe_interval)
-        self._coder: BodyCoder = body_coder(delivery.content_coding)
+        self._coder: BodyCoder = body_coder(
+            delivery.content_coding,
+            dictionary=None if delivery.dictionary is None else delivery.dictionary.content,
+        )
         self.response = web.StreamResponse(headers=delivery.response_headers())
 
     async def start(self, headers: Mapping[str, str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from aiohttp import web
 
 from codec_transport.endpoints.catalogue import facts_of
@@ -9,6 +11,7 @@ from codec_transport.endpoints.context import answering, base_url_of, codec_of
 from codec_transport.endpoints.discovery import PUBLIC, json_answer
 from codec_transport.endpoints.negotiation_records import Endpoint
 from codec_transport.endpoints.rejection import RejectionError
+from codec_transport.spaces.map_document import dictionary_entries
 from codec_transport.spaces.registry import CODEC_VERSION
 from codec_transport.wire.codings import AVAILABLE_CODINGS, IDENTITY
 from codec_transport.wire.encoder import STREAM_FORMATS
@@ -67,6 +70,12 @@ async def get_info(request: web.Request) -> web.Response:
             "engine": "comfyui",
             "codec_version": CODEC_VERSION,
             "latent_spaces": context.spaces.describe(base_url),
+            "dictionaries": [] if space is None else dictionary_entries(space, base_url),
+            "limits": {
+                **asdict(context.limits),
+                **asdict(context.streams),
+                "max_waiting": context.max_waiting,
+            },
         }
     )
 
