@@ -1,0 +1,210 @@
+"""The real stream nodes on the real engine: files, frames and sound as the eager nodes make them, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import threading
+
+import pytest
+import torch
+from stream_bench import StreamBench, node
+
+import folder_paths
+from comfy import interruption
+from comfy_api.adapters import describe
+from comfy_api.input_impl import VideoFromFile
+from comfy_api.media import saving
+from comfy_api.media.video_writer import VideoWriter
+from comfy_execution.registry import Registry
+from comfy_extras.loading import load_builtin_nodes
+
+FRAMES = 30
+
+
+@pytest.fixture(scope="module")
+def classes():
+    registry = Registry(describe)
+    asyncio.run(load_builtin_nodes(registry))
+    return dict(registry.classes)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    before = (folder_paths.base_path, folder_paths.models_dir)
+    folder_paths.configure(str(tmp_path))
+    for name in ("input", "output", "temp"):
+        (tmp_path / name).mkdir()
+    torch.manual_seed(5)
+    tone = torch.sin(torch.arange(60_000) / 20).view(1, 1, -1).repeat(1, 2, 1) * 0.5
+    with VideoWriter(
+        str(tmp_path / "input" / "clip.mkv"),
+        24,
+        format="mkv",
+        audio={"waveform": tone, "sample_rate": 48_000},
+    ) as writer:
+        writer.write(torch.rand(FRAMES, 32, 48, 3))
+        writer.finish()
+    yield tmp_path
+    folder_paths.configure(*before)
+
+
+def load(**more):
+    inputs = {
+        "file": "clip.mkv",
+        "start_time": 0.0,
+        "duration": 0.0,
+        "frame_step": 1,
+        "max_frames": 0,
+        **more,
+    }
+    return node("LoadVideoStream", **inputs)
+
+
+def save(stream, prefix="s", format="mkv", **more):
+    inputs = {"stream": stream, "fps": ["1", 2], "chunk_size": 8, "filename_prefix": prefix, "format": format}
+    return node("SaveVideoStream", codec="auto", **inputs, **more)
+
+
+def files(folders):
+    return sorted(str(path.relative_to(folders / "output")) for path in (folders / "output").rglob("*.*"))
+
+
+def frames_of(path):
+    return VideoFromFile(str(path)).get_components().images
+
+
+def test_a_file_is_read_shown_saved_on_the_way_cut_and_saved_again(folders, classes):
+    with StreamBench(classes) as bench:
+        bench.stream(
+            {
+                "1": load(),
+                "2": node("PreviewImageStream", stream=["1", 0]),
+                "3": node(
+                    "SavePassthroughVideoStream", stream=["2", 0], fps=["1", 2], filename_prefix="v/pass",
+                    format="mkv", codec="auto", audio=["1", 1],
+                ),
+                "4": node("StreamTrim", stream=["3", 0], start=4, length=10),
+                "5": save(["4", 0], "v/cut", audio=["1", 1]),
+                "6": node(
+                    "SaveImagesStream", stream=["3", 0], filename_prefix="p", format="png", fps=6.0,
+                    lossless=True, quality=80,
+                ),
+            }
+        )  # fmt: skip
+    source = frames_of(folders / "input" / "clip.mkv")
+    assert torch.equal(frames_of(folders / "output/v/pass_00001_.mkv"), source)
+    assert torch.equal(frames_of(folders / "output/v/cut_00001_.mkv"), source[4:14])
+    assert files(folders) == [
+        *(f"p_{i:05}_.png" for i in range(1, FRAMES + 1)), "v/cut_00001_.mkv", "v/pass_00001_.mkv",
+    ]  # fmt: skip
+    sound = [VideoFromFile(str(path)).get_components().audio["waveform"] for path in
+             (folders / "input/clip.mkv", folders / "output/v/pass_00001_.mkv")]  # fmt: skip
+    assert torch.equal(sound[0][..., : sound[1].shape[-1]], sound[1])
+    outputs = bench.history["outputs"]
+    assert outputs["3"]["images"] == [{"filename": "pass_00001_.mkv", "subfolder": "v", "type": "output"}]
+    assert outputs["2"]["images"][0]["type"] == "temp"
+    assert len(outputs["6"]["images"]) == FRAMES
+
+
+class RaisesAtFrame:
+    """An interposer that breaks in the middle."""
+
+    RETURN_TYPES = ("IMAGE_STREAM",)
+    FUNCTION = "run"
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"stream": ("IMAGE_STREAM",)}}
+
+    def run(self, stream):
+        from comfy_api.stream_generators import image_stream
+
+        def frames():
+            for number, chunk in enumerate(stream.chunks(2)):
+                if number == 5:
+                    raise RuntimeError("frame 10 is broken")
+                yield chunk
+
+        return (image_stream(frames, sources=[stream]),)
+
+
+@pytest.mark.parametrize("format", ["mp4", "webm", "mkv", "mov"])
+def test_an_error_in_the_middle_leaves_no_file_and_names_its_node(folders, classes, format):
+    (folders / "output" / f"s_00001_.{format}").write_bytes(b"earlier")
+    with StreamBench({**classes, "Breaks": RaisesAtFrame}) as bench:
+        error = bench.stream(
+            {"1": load(), "2": node("Breaks", stream=["1", 0]), "3": save(["2", 0], format=format)}, ok=False
+        )
+        assert error["node_id"] == "2"
+        assert error["exception_message"].startswith("frame 10 is broken")
+        assert files(folders) == [f"s_00001_.{format}"]
+        assert (folders / "output" / f"s_00001_.{format}").read_bytes() == b"earlier"
+        bench.stream({"1": load(), "3": save(["1", 0], format=format)})
+    assert (folders / "output" / f"s_00002_.{format}").stat().st_size > 100
+
+
+class InterruptsAtFrame(RaisesAtFrame):
+    """Asks for an interrupt in the middle."""
+
+    def run(self, stream):
+        from comfy_api.stream_generators import image_stream
+
+        def frames():
+            for number, chunk in enumerate(stream.chunks(2)):
+                if number == 5:
+                    interruption.interrupt_current_processing()
+                yield chunk
+
+        return (image_stream(frames, sources=[stream]),)
+
+
+def test_an_interrupt_in_the_middle_leaves_no_file(folders, classes):
+    with StreamBench({**classes, "Stops": InterruptsAtFrame}) as bench:
+        bench.stream({"1": load(), "2": node("Stops", stream=["1", 0]), "3": save(["2", 0])}, ok=False)
+        assert bench.history["status"]["messages"][-1][0] == "execution_interrupted"
+        assert files(folders) == []
+        bench.stream({"1": load(), "3": save(["1", 0])})
+    assert files(folders) == ["s_00001_.mkv"]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("node ")]
+
+
+def test_a_full_disk_names_the_saver_and_its_prefix(folders, classes, monkeypatch):
+    import io
+
+    class Full(io.FileIO):
+        def write(self, content):
+            if self.tell() + len(content) > 20_000:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(content)
+
+    monkeypatch.setattr(saving, "open_output", lambda path: Full(path, "w+b"))
+    with StreamBench(classes) as bench:
+        error = bench.stream({"1": load(), "3": save(["1", 0])}, ok=False)
+    assert error["node_id"] == "3"
+    assert error["exception_type"].endswith("OutputFileError")
+    assert "filename_prefix" in error["exception_message"]
+    assert "No space left" in error["exception_message"]
+    assert files(folders) == []
+
+
+def test_a_file_that_is_damaged_further_in_names_the_loader_and_the_frame(folders, classes):
+    path = folders / "input" / "bad.mp4"
+    with VideoWriter(str(path), 24) as writer:
+        writer.write(torch.rand(FRAMES, 32, 48, 3))
+        writer.finish()
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 4000] = b"\xff" * 4000
+    path.write_bytes(content)
+    with StreamBench(classes) as bench:
+        error = bench.stream({"1": load(file="bad.mp4"), "3": save(["1", 0])}, ok=False)
+    assert error["node_id"] == "1"
+    assert error["exception_message"].startswith("file - 'bad.mp4' is damaged at frame ")
+    assert files(folders) == []
+
+
+def test_two_sinks_with_one_prefix_do_not_collide(folders, classes):
+    with StreamBench(classes) as bench:
+        bench.stream({"1": load(), "2": save(["1", 0]), "3": save(["1", 0])})
+    assert files(folders) == ["s_00001_.mkv", "s_00002_.mkv"]
