@@ -50,6 +50,7 @@ from comfy_execution.states import (
     Wait,
 )
 from comfy_execution.streaming.errors import StreamCycleError
+from comfy_execution.streaming.fusion import Fusion
 from comfy_execution.streaming.policy import StreamPolicy
 from comfy_execution.streaming.session import StreamSession
 
@@ -77,6 +78,7 @@ class PromptRun:
         self._state = state
         self._scheduler: Scheduler | None = None
         self.streams = StreamSession(context.prompt_id, policy or StreamPolicy(), self)
+        self.fusion = Fusion(state, self.streams.policy)
         state.opened = self.streams.outputs
         self._expanding: dict[str, _Expanding] = {}
         self._tasks: dict[asyncio.Task[list[Any]], str] = {}
@@ -88,6 +90,7 @@ class PromptRun:
     async def run(self, output_ids: Sequence[str]) -> EndPrompt:
         """Opens nodes until nothing is left to do. Raises nothing that a node raised: see `report`."""
         self._scheduler = scheduler = Scheduler(self._state, output_ids)
+        self.fusion.begin(output_ids)
         with InterruptWatch() as watch:
             try:
                 while True:
@@ -147,7 +150,8 @@ class PromptRun:
                 if wanted:
                     scheduler.handle(InputsRequested(node_id, wanted))
                     return
-            opening = self.streams.opening(plan, gathered.values, is_fused=False)
+            is_fused = spec.streams is not None and self.fusion.streams(plan, gathered.values)
+            opening = self.streams.opening(plan, gathered.values, is_fused=is_fused)
             if opening is not None:
                 plan = opening.plan
             returned = call_node(plan, gathered.values, lambda text: self._blocked(plan, text))
@@ -187,6 +191,7 @@ class PromptRun:
         expansion = join_prompt(self._context.prompt, node_id, result.expansion)
         self._expanding[node_id] = _Expanding(result.expansion, ui)
         outputs = await self._state.add_expansion(node_id, expansion.nodes)
+        self.fusion.expanded(outputs)
         scheduler.handle(NodeExpanded(node_id, expansion.results, outputs))
 
     def _collect(self, node_id: str, scheduler: Scheduler) -> None:

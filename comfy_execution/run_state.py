@@ -185,6 +185,11 @@ class RunState:
             spec = self._specs[node_id] = self._context.specs.spec(class_type)
         return spec
 
+    def constants(self, node_id: str) -> Mapping[str, Any]:
+        """Inputs of a node that are no links."""
+        inputs = self._context.prompt.get_node(node_id)["inputs"]
+        return {name: value for name, value in inputs.items() if not is_link(value)}
+
     def known_spec(self, node_id: str) -> NodeSpec | None:
         """The spec of a node whose class described itself, None for others."""
         return self._specs.get(node_id)

@@ -41,6 +41,7 @@ class Kind(Enum):
     FRAME_WISE = "its ordinary function is called per chunk"
     DRAIN = "its generator is stepped"
     BATON = "its ordinary function runs in a thread of its own, and pulls there"
+    GRAINS = "its ordinary function is called on grains of its batches, without a stream"
     COLLECT = "its stream inputs are collected to batches, then its ordinary function is called"
 
 
@@ -108,6 +109,8 @@ class Opening:
             return self._frame_wise(member, inputs, hidden)
         if self.kind is Kind.COLLECT:
             return self._collect(member, inputs, hidden)
+        if self.kind is Kind.GRAINS:
+            return self._in_grains(inputs, hidden)
         arguments = {name: self._readable(member, value) for name, value in inputs.items()}
         behaviour = plan.spec.behaviour
         if self.kind is Kind.DRAIN:
@@ -165,6 +168,34 @@ class Opening:
         }
         group = FrameWise(plan.node_id, call, inputs, per_frame, lanes, spec.streams.grain)
         return tuple(group.streams.get(slot) for slot in range(len(spec.outputs)))
+
+    def _in_grains(self, inputs: Mapping[str, Any], hidden: Mapping[str, Any]) -> Any:
+        """The ordinary run of a node with a grain: the same calls as the streamed run makes, joined to batches."""
+        spec, instance = self._plan.spec, self._plan.instance
+        roles = spec.streams or _NO_ROLES
+        assert roles.grain is not None
+        ops = {
+            n: self._ops_of(spec.inputs_for(inputs)[n].type)
+            for n in roles.frame_wise
+            if inputs.get(n) is not None
+        }
+        frames = max((o.length(inputs[name]) for name, o in ops.items()), default=0)
+        rows = []
+        for start in range(0, frames, roles.grain):
+            stop = min(frames, start + roles.grain)
+            chunks = {
+                n: o.cut(inputs[n], start, stop) for n, o in ops.items() if o.length(inputs[n]) == frames
+            }
+            result = spec.behaviour.call(instance, {**inputs, **chunks}, hidden)
+            rows.append(as_row(result, len(spec.outputs)))
+        if not rows:
+            return spec.behaviour.call(instance, inputs, hidden)
+        return tuple(
+            self._ops_of(output.type).join([row[slot] for row in rows])
+            if any(kind in self._wiring.frame_kinds for kind in _type_set(output.type))
+            else rows[0][slot]
+            for slot, output in enumerate(spec.outputs)
+        )
 
     def _collect(self, member: Member, inputs: Mapping[str, Any], hidden: Mapping[str, Any]) -> PendingSink:
         plan = self._plan

@@ -17,7 +17,7 @@ from comfy_execution.node_runner import CallPlan
 from comfy_execution.streaming.contract import FrameStream, port_of, streams_in, with_streams
 from comfy_execution.streaming.drive import Drive, Failure
 from comfy_execution.streaming.member import Member
-from comfy_execution.streaming.opening import Opening, PendingSink, Wiring, kind_of, original_of
+from comfy_execution.streaming.opening import Kind, Opening, PendingSink, Wiring, kind_of, original_of
 from comfy_execution.streaming.policy import StreamPolicy, TeeBudget
 from comfy_execution.streaming.producers import GroupProducer, SingleProducer
 from comfy_execution.streaming.tee import Lane, Producer, Tee
@@ -90,9 +90,14 @@ class StreamSession:
         names = []
         if self._nodes:
             names = [name for name, values in inputs.items() if any(map(_holds, values))]
-        if not names and not is_fused:
+        roles = plan.spec.streams
+        if names or is_fused:
+            kind = kind_of(plan.spec, names, is_fused=is_fused)
+        elif roles is not None and roles.grain is not None and roles.frame_wise and not plan.spec.is_async:
+            kind = Kind.GRAINS
+        else:
             return None
-        opening = Opening(plan, kind_of(plan.spec, names, is_fused=is_fused), self._wiring)
+        opening = Opening(plan, kind, self._wiring)
         self._openings[plan.node_id] = opening
         return opening
 
