@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from app.errors import RequestError
+from app.strict_json import parse_json
 
 MAX_JSON_DEPTH = 200
 """Graphs nest a dozen levels; far deeper ones only serve to exhaust the stack of whoever walks them."""
@@ -17,18 +18,21 @@ _CONTAINERS = frozenset({dict, list})
 async def read_json(request: web.Request) -> Any:
     """The JSON body, whatever its content type says.
 
-    Raises: RequestError when it is not UTF-8, not JSON or nested too deeply; 413 comes from the size limit.
+    Raises: RequestError when it is not UTF-8, not JSON, nested too deeply, or holds NaN or a key twice; 413 comes
+    from the size limit.
     """
     raw = await request.read()
     try:
-        value = json.loads(raw)
+        value = parse_json(raw)
     except UnicodeDecodeError as error:
-        raise RequestError("invalid_json", f"is not UTF-8 text at byte {error.start}") from error
+        raise RequestError("invalid_utf8", f"is not UTF-8 text at byte {error.start}") from error
     except json.JSONDecodeError as error:
         at = f"line {error.lineno} column {error.colno}"
         raise RequestError("invalid_json", f"is not JSON: {error.msg} at {at}") from error
     except RecursionError as error:
         raise RequestError("too_deep", f"nests deeper than {MAX_JSON_DEPTH} levels") from error
+    except RequestError:
+        raise
     except ValueError as error:  # an integer with thousands of digits
         raise RequestError("invalid_json", f"holds a value that cannot be read: {error}") from error
     if depth_exceeds(value, MAX_JSON_DEPTH):
