@@ -173,7 +173,12 @@ class PromptExecutor:
 
     def _explain(self, prompt_id: str, state: RunState, cached: Sequence[str], run: PromptRun) -> None:
         found = self.explanations.note(
-            prompt_id, state.sent_ids, state.key_parts, frozenset(cached), run.executed.keys()
+            prompt_id,
+            state.sent_ids,
+            state.key_parts,
+            frozenset(cached),
+            run.executed.keys(),
+            run.fusion.decisions,
         )
         if logger.isEnabledFor(logging.DEBUG):
             for node_id, why in found.items():

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
 from comfy_execution.caching.keys import KeyParts
+from comfy_execution.streaming.fusion import Fused
 
 MAX_PROMPTS = 100
 """Explanations are kept of so many prompts."""
@@ -31,20 +32,24 @@ class Why(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The reason for one node; `inputs` are the names that it speaks of."""
+    """The reason for one node; `inputs` are the names that it speaks of, `stream` whether it was streamed."""
 
     ran: bool
     why: Why
     inputs: tuple[str, ...] = field(default=())
+    stream: Fused | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
-        return {
+        """JSON form; `stream` only for nodes that could stream by themselves."""
+        found: dict[str, Any] = {
             "ran": self.ran,
             "reason": self.why.name.lower(),
             "text": self.why.value,
             "inputs": list(self.inputs),
         }
+        if self.stream is not None:
+            found["stream"] = self.stream.to_dict()
+        return found
 
 
 def explain_run(now: KeyParts | None, before: KeyParts | None) -> Explanation:
@@ -88,12 +93,14 @@ class Explanations:
         parts: Mapping[str, KeyParts],
         cached: Collection[str],
         executed: Collection[str],
+        fused: Mapping[str, Fused],
     ) -> dict[str, Explanation]:
-        """Keeps the explanations of a prompt that ended."""
+        """Keeps the explanations of a prompt that ended; `fused` says of capable nodes whether they were streamed."""
         found: dict[str, Explanation] = {}
         for node_id in node_ids:
             if node_id in executed:
-                found[node_id] = explain_run(parts.get(node_id), self._before.get(node_id))
+                why = explain_run(parts.get(node_id), self._before.get(node_id))
+                found[node_id] = replace(why, stream=fused.get(node_id))
             else:
                 found[node_id] = Explanation(False, Why.CACHED if node_id in cached else Why.NOT_NEEDED)
         self._before = {node_id: parts[node_id] for node_id in node_ids if node_id in parts}

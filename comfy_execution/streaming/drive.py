@@ -218,6 +218,7 @@ class Drive:
 
     async def _close(self) -> None:
         """Unfinished sinks are told, what was saved gets its name, then streams are closed, consumers first."""
+        self._events.progressed(self.members)
         if self.failure is not None:
             reason = str(self.failure.error) or type(self.failure.error).__name__
             await self._stepper.abort(reason, self._policy.abandon_grace_s)
@@ -227,8 +228,6 @@ class Drive:
         aborted = self.failure is not None
         for tee in reversed(self._tees):
             self._quietly(tee.member, tee.close, aborted)
-        self._events.progressed(self.members)
-
     def _finish(self, tee: Any) -> None:
         ui = tee.producer.finish()
         if ui:

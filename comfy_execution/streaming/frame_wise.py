@@ -114,7 +114,7 @@ class FrameWise:
         """The length of the inputs, when they all know it."""
         lengths = [entry.length for entry in self._inputs]
         known = [length for length in lengths if length is not None]
-        return max(known) if len(known) == len(lengths) else None
+        return max(known) if known and len(known) == len(lengths) else None
 
     @property
     def frame_rate(self) -> Fraction | None:

@@ -93,7 +93,7 @@ def test_a_running_engine_tells_the_reasons_of_each_prompt() -> None:
 def test_only_the_last_prompts_are_remembered() -> None:
     explanations = Explanations()
     for i in range(MAX_PROMPTS + 1):
-        explanations.note(str(i), ["1"], {}, (), ())
+        explanations.note(str(i), ["1"], {}, (), (), {})
     assert explanations.get("0") is None
     assert explanations.get(str(MAX_PROMPTS)) == {
         "1": {"ran": False, "reason": "not_needed", "text": Why.NOT_NEEDED.value, "inputs": []}

@@ -86,6 +86,7 @@ class StreamBench(Bench):
         """Runs a prompt, checks what must always hold; gives the last status message's data."""
         entry, self.messages = self.run(prompt)
         status = entry["status"]
+        self.prompt_id = entry["prompt"][1]
         self.history = entry
         if ok is not None:
             assert status["completed"] is ok, status["messages"][-1]
