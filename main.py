@@ -31,7 +31,10 @@ from comfy.cli_args import args, unknown_arguments  # noqa: E402 - parsing must 
 from comfy_extras.prestartup import run_prestartup_scripts  # noqa: E402 - imports nothing heavy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from app.config import ServerConfig
+    from codec_transport.spaces.space import LatentSpace
     from server import PromptServer
 
 logger = logging.getLogger("main")
@@ -190,11 +193,26 @@ def add_codec_endpoints(server: PromptServer) -> None:
     context = CodecContext(
         runner=runs,
         models=models,
-        spaces=SpaceRegistry(),
+        spaces=SpaceRegistry(_latent_spaces()),
         file_path=_ui_file,
         public_url=os.environ.get("CODEC_PUBLIC_URL"),
     )
     add_routes(server.app, server.routes, context)
+
+
+def _latent_spaces() -> Iterable[LatentSpace]:
+    """The built-in latent spaces with the operator's maps and dictionaries. Raises: MapFileError."""
+    from codec_transport.spaces.builtin import builtin_spaces
+    from codec_transport.spaces.maps_directory import spaces_with
+
+    spaces: tuple[LatentSpace, ...] = builtin_spaces()
+    for directory in (
+        os.environ.get("CODEC_LATENT_DICTS_DIR"),
+        args.codec_maps_directory or os.environ.get("CODEC_MAPS_DIR"),
+    ):
+        if directory:
+            spaces = spaces_with(Path(directory), spaces)
+    return spaces
 
 
 def _ui_file(folder_type: str, subfolder: str, filename: str) -> Path:

@@ -95,6 +95,7 @@ _VALUES: dict[str, dict[str, Any]] = {
         "help": "callers need a key; auto: only beyond loopback",
     },
     "--initial-model": {"metavar": "NAME", "help": "checkpoint that answers the generation endpoints"},
+    "--codec-maps-directory": {"metavar": "DIR", "help": "latent maps, scales and dictionaries of your own"},
 }
 
 _SWITCHES = """
