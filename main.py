@@ -115,6 +115,24 @@ def cache_choice() -> tuple[Any, dict[str, Any]]:
     return CacheType.RAM_PRESSURE, {"ram": args.cache_ram[0]} if args.cache_ram else {}
 
 
+def stream_policy() -> Any:
+    """How the engine streams."""
+    from comfy_api.frames import FRAME_KINDS
+    from comfy_api.torch_modes import TorchModes
+    from comfy_execution.streaming.policy import GIB, StreamMode, StreamPolicy
+
+    if not args.stream_budget > 0:
+        raise ValueError(f"--stream-budget takes a number of GiB above 0, got {args.stream_budget}")
+    return StreamPolicy(
+        mode=StreamMode(args.stream),
+        budget_bytes=int(args.stream_budget * GIB),
+        check_chunks=args.stream_check,
+        depth_first_lists=args.depth_first_lists,
+        frame_kinds=FRAME_KINDS,
+        modes=TorchModes(),
+    )
+
+
 def start_engine(server: PromptServer) -> Any:
     """Queue, executor and the engine's thread; gives the queue."""
     from app.durable_queue import QueueChoices, open_queue
@@ -141,7 +159,7 @@ def start_engine(server: PromptServer) -> Any:
     )
     cache_type, cache_arguments = cache_choice()
     # Packs wrap the engine's functions and methods, at any time and in the shape of old: found by name at each call.
-    executor = executor_home.PromptExecutor(server, cache_type, cache_arguments)
+    executor = executor_home.PromptExecutor(server, cache_type, cache_arguments, streams=stream_policy())
     set_progress_bar_global_hook(ProgressHook(server))
 
     async def validate(prompt_id: str, prompt: dict[str, Any], partial_targets: Any) -> Any:

@@ -94,6 +94,12 @@ _VALUES: dict[str, dict[str, Any]] = {
         "choices": ["off", "on", "auto"],
         "help": "callers need a key; auto: only beyond loopback",
     },
+    "--stream": {
+        "choices": ["auto", "always", "never"],
+        "default": "auto",
+        "help": "whether ordinary nodes hand frames on one chunk at a time; auto: where batches exceed the budget",
+    },
+    "--stream-budget": {"type": float, "default": 1.0, "metavar": "GIB"},
     "--initial-model": {"metavar": "NAME", "help": "checkpoint that answers the generation endpoints"},
     "--codec-maps-directory": {"metavar": "DIR", "help": "latent maps, scales and dictionaries of your own"},
 }
@@ -114,6 +120,7 @@ _SWITCHES = """
 --disable-async-offload --disable-dynamic-vram --enable-dynamic-vram --fast-disk --disable-fast-disk
 --disable-cuda-graphs --disable-comfy-compiler --assert-graph-breaks --debug-hang --disable-pinned-memory
 --disable-partner-nodes --offline --disable-assets --enable-assets --enable-asset-hashing
+--stream-check --depth-first-lists
 --list-feature-flags --queue-memory --queue-resume --webhook-allow-private
 """.split()
 
