@@ -165,7 +165,7 @@ class PromptServer:
         """
         if not self.wants(sid):
             return
-        message = event_message(event, data)
+        message = event_message(event, self.intake.tags.tagged(event, data))
         try:
             self.loop.call_soon_threadsafe(self.hub.deliver, message, sid)
         except RuntimeError:

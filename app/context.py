@@ -19,6 +19,7 @@ from app.frontend import WebRoots
 from app.intake import PromptIntake
 from app.jobs import FinishedJobs
 from app.logs import LogBuffer
+from app.packed_text import PackedText
 from app.runs.service import WorkflowRuns
 from app.users import UserStore
 
@@ -37,6 +38,7 @@ class Context:
     """Runs the on_prompt handlers of packs over a POST /prompt body."""
     running: Callable[[], tuple[str | None, str | None]]
     """(client id, display node id) of what runs now, for a client that reconnects."""
+    object_info: PackedText = field(default_factory=PackedText)
     finished_jobs: FinishedJobs = field(default_factory=FinishedJobs)
     attached: Engine | None = None
     workflow_runs: WorkflowRuns | None = None

@@ -16,6 +16,7 @@ from typing import Any
 
 from app.engine import QueueItem, Validate
 from app.errors import AppError, RequestError
+from app.workflow_tags import WorkflowTags, workflow_tag
 
 SECRET_KEYS = ("auth_token_comfy_org", "api_key_comfy_org")
 """Cut out of extra_data at once: they reach nodes, never queue listings or history."""
@@ -62,6 +63,7 @@ class PromptIntake:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.number = 0
         self.on_prompt_handlers: list[OnPrompt] = []
+        self.tags = WorkflowTags()
         self._clock = clock
 
     def take_number(self, body: Mapping[str, Any]) -> int | float:
@@ -87,9 +89,11 @@ class PromptIntake:
         prompt_id = parse_prompt_id(body.get("prompt_id"))
         targets = _targets(body.get("partial_execution_targets"))
         extra_data, secrets = self._extra_data(body, usage_source)
+        tag = workflow_tag(body, extra_data)
         is_valid, error, outputs, node_errors = await validate(prompt_id, prompt, targets)
         if not is_valid:
             raise PromptRefusedError(error or {}, node_errors)
+        self.tags.remember(prompt_id, tag)
         item = (number, prompt_id, prompt, extra_data, list(outputs), secrets)
         return AcceptedPrompt(prompt_id, number, node_errors, item)
 

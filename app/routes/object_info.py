@@ -15,13 +15,13 @@ logger = logging.getLogger(__name__)
 
 
 async def get_object_info(request: web.Request) -> web.Response:
-    """Every class. One whose description raises is left out and logged."""
+    """Every class, described afresh: packs list files in it. One whose description raises is left out and logged."""
     context = context_of(request)
     body: dict[str, Any] = {}
     with folder_paths.cache_helper:
         for class_type in context.engine.class_types():
             _add(context, class_type, body)
-    return web.json_response(text=to_json(body))
+    return context.object_info.answer(request, to_json(body))
 
 
 async def get_node_info(request: web.Request) -> web.Response:
