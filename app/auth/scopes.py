@@ -105,6 +105,8 @@ admin   GET    /internal/logs/raw
 admin   PATCH  /internal/logs/subscribe
 admin   GET    /internal/folder_paths
 read    GET    /internal/files/{directory_type}
+read    GET    /codec
+read    GET    /codec/assets/{name}
 read    GET    /codec/info
 read    GET    /codec/schema
 run     POST   /v1/images/generations

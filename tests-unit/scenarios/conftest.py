@@ -12,10 +12,16 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM_FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
 CHECKPOINTS = Path(os.environ.get("CODEC_TEST_CHECKPOINTS") or ROOT / "models" / "checkpoints")
 START_TIMEOUT_S = 90
 """A cold import of torch on a busy machine; a warm start takes about two seconds."""
@@ -50,6 +56,22 @@ class ServerProcess:
 
 
 Start = Callable[..., ServerProcess]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Debian's Chromium, headless."""
+    if not CHROMIUM.exists():
+        message = f"no browser at {CHROMIUM}; install it with `apt-get install chromium`"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="session")

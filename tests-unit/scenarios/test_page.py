@@ -6,7 +6,6 @@ Screenshots are kept in `test-artifacts/`. Without a browser these tests are ski
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,13 +18,7 @@ pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / "test-artifacts"
-CHROMIUM = Path("/usr/bin/chromium")
 START_GRAPH = json.loads((ROOT / "app" / "web_extension" / "codec" / "start_graph.json").read_text())
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
-
 HARMLESS_404 = ("/user.css", "/api/userdata/", "/api/userdata?", "/templates/index_logo.json")
 """What the page asks for and a fresh server normally does not have (front end contract)."""
 
@@ -84,22 +77,6 @@ class Visit:
         """Keeps a picture of the page."""
         ARTIFACTS.mkdir(exist_ok=True)
         self.page.screenshot(path=ARTIFACTS / f"{name}.png")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Debian's Chromium, headless."""
-    if not CHROMIUM.exists():
-        message = f"no browser at {CHROMIUM}; install it with `apt-get install chromium`"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
