@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
-from comfy_execution.streaming.contract import FrameStream, Port
+from comfy_execution.streaming.contract import FrameOps, FrameStream, Port
 
 
 class _Classes:
@@ -173,7 +173,7 @@ class LatentFrames(_Classes):
 IMAGE_FRAMES = TensorFrames(channels=3)
 MASK_FRAMES = TensorFrames(channels=None)
 LATENT_FRAMES = LatentFrames()
-FRAME_KINDS = {"IMAGE": IMAGE_FRAMES, "MASK": MASK_FRAMES, "LATENT": LATENT_FRAMES}
+FRAME_KINDS: dict[str, FrameOps] = {"IMAGE": IMAGE_FRAMES, "MASK": MASK_FRAMES, "LATENT": LATENT_FRAMES}
 """What knows the chunks of an ordinary socket type; handed to the engine by whoever builds it."""
 
 
