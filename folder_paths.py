@@ -371,8 +371,10 @@ def get_save_image_path(
 
     `%width% %height% %year% %month% %day% %hour% %minute% %second%` in the prefix are filled in. The folder
     is made. The counter is the highest existing `<name>_<digits>_` plus one. Raises: PathEscapeError when
-    the prefix leaves `output_dir`.
+    the prefix leaves `output_dir`. With `set_date_folders` the prefix begins with a folder of today's date.
     """
+    if _date_format and os.path.realpath(output_dir) == os.path.realpath(get_output_directory()):
+        filename_prefix = f"{time.strftime(_date_format)}/{filename_prefix}"
     if "%" in filename_prefix:
         filename_prefix = _fill_prefix(filename_prefix, image_width, image_height)
     subfolder = os.path.dirname(os.path.normpath(filename_prefix))
@@ -382,6 +384,15 @@ def get_save_image_path(
     pattern = re.compile(re.escape(name) + r"_(\d+)_?", re.IGNORECASE if os.name == "nt" else 0)
     counters = [int(match.group(1)) for entry in os.listdir(folder) if (match := pattern.match(entry))]
     return folder, name, max(counters, default=0) + 1, subfolder, filename_prefix
+
+
+_date_format: str | None = None
+
+
+def set_date_folders(date_format: str | None) -> None:
+    """Saved files go into a folder named after the day, as strftime writes it; None turns that off."""
+    global _date_format
+    _date_format = date_format
 
 
 def _fill_prefix(prefix: str, width: int, height: int) -> str:

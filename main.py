@@ -27,7 +27,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 options.enable_args_parsing()
 
-from comfy.cli_args import args, unknown_arguments  # noqa: E402 - parsing must be on before this import
+from comfy.cli_args import args, unknown_arguments, without_effect  # noqa: E402 - parsing must be on before this import
 from comfy_extras.prestartup import run_prestartup_scripts  # noqa: E402 - imports nothing heavy
 
 if TYPE_CHECKING:
@@ -43,6 +43,20 @@ MIB = 1024 * 1024
 YOUNG_OBJECTS = 50_000
 """Objects that are made before Python looks for unreachable cycles among them. A prompt of 100,000 nodes makes a
 million that live on: with Python's 700 their repeated inspection costs more than reading and validating them."""
+HONOURED = frozenset(
+    """
+auth auto_launch base_directory cache_classic cache_lru cache_none cache_ram codec_maps_directory cpu
+cuda_device date_based_output date_output_format default_device depth_first_lists deterministic
+disable_all_custom_nodes disable_metadata dont_print_server enable_compress_response_body enable_cors_header
+extra_model_paths_config feature_flag front_end_root front_end_version gpu_only history_size initial_model
+input_directory list_feature_flags listen log_stdout max_upload_size models_directory multi_user offline
+output_directory port preview_method preview_size queue_memory queue_resume quick_test_for_ci reserve_vram
+stream stream_budget stream_check temp_directory tls_certfile tls_keyfile user_directory verbose
+webhook_allow_private whitelist_custom_nodes
+""".split()
+)
+"""The flags that are read below; the others are named in a warning when they are given."""
+
 GENERATION_EXAMPLE = """\
 curl -s {url}/v1/images/generations -H 'Content-Type: application/json' \\
   -d '{{"prompt": "cat", "size": "128x128", "response_format": "url"}}'"""
@@ -87,7 +101,7 @@ def server_config() -> ServerConfig:
         cors_origin=args.enable_cors_header,
         tls_keyfile=Path(args.tls_keyfile) if args.tls_keyfile else None,
         tls_certfile=Path(args.tls_certfile) if args.tls_certfile else None,
-        front_end_root=Path(args.front_end_root) if args.front_end_root else None,
+        front_end_root=_front_end_root(),
         plain_cpu=args.cpu or has_no_accelerator(),
         multi_user=args.multi_user,
         compress_responses=args.enable_compress_response_body,
@@ -100,6 +114,16 @@ def server_config() -> ServerConfig:
         auth=auth,
         webhook_allow_private=args.webhook_allow_private,
     )
+
+
+def _front_end_root() -> Path | None:
+    """The page's folder where it is not the installed package."""
+    from app.frontend_versions import wanted_front_end
+
+    if args.front_end_root:
+        return Path(args.front_end_root)
+    folder = Path(folder_paths.base_path, "web_custom_versions")
+    return wanted_front_end(args.front_end_version, folder, offline=args.offline)
 
 
 def cache_choice() -> tuple[Any, dict[str, Any]]:
@@ -317,12 +341,22 @@ def _announce(scheme: str, address: str, port: int) -> None:
         webbrowser.open(url)
 
 
+def list_feature_flags() -> None:
+    """Prints what GET /features would answer."""
+    import json
+
+    from app.features import server_features
+
+    sys.stdout.write(json.dumps(server_features(server_config()), indent=2) + "\n")
+
+
 def configure_devices() -> None:
     """The device policy of the command line; imports torch."""
     from comfy.memory import devices
     from comfy.sampling import previews
 
-    cuda = str(args.cuda_device).split(",")[0] if args.cuda_device is not None else ""
+    chosen = args.default_device if args.cuda_device is None else args.cuda_device
+    cuda = str(chosen).split(",")[0] if chosen is not None else ""
     devices.configure(
         devices.DeviceSettings(
             cpu_only=args.cpu,
@@ -332,6 +366,10 @@ def configure_devices() -> None:
         )
     )
     previews.configure(args.preview_method.value, args.preview_size)
+    if args.deterministic:
+        import torch
+
+        torch.use_deterministic_algorithms(True, warn_only=True)
 
 
 def main() -> int:
@@ -341,8 +379,14 @@ def main() -> int:
     )
     if unknown_arguments:
         logger.warning("These flags are not known here and are ignored: %s", " ".join(unknown_arguments))
+    if idle := without_effect(args, HONOURED):
+        logger.warning("These flags are accepted and change nothing here: %s", " ".join(idle))
+    folder_paths.set_date_folders(args.date_output_format if args.date_based_output else None)
     try:
         apply_folders(folder_choices())
+        if args.list_feature_flags:
+            list_feature_flags()
+            return 0
         run_prestartup_scripts(
             folder_paths.get_folder_paths("custom_nodes"),
             disable_all=args.disable_all_custom_nodes,

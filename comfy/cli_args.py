@@ -11,7 +11,7 @@ import argparse
 import enum
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from comfy import options
@@ -136,6 +136,26 @@ _EXCLUSIVE = (
     ("--gpu-only", "--highvram", "--normalvram", "--lowvram", "--novram", "--cpu"),
 )
 
+_HANDLED_HERE = {"windows_standalone_build", "disable_auto_launch", "help"}
+_IN_EFFECT_ANYWAY = {
+    "disable_xformers", "disable_manager_ui", "disable_assets", "disable_triton_backend", "disable_ipex_optimize",
+    "disable_fast_disk", "disable_partner_nodes", "disable_api_nodes", "normalvram", "use_pytorch_cross_attention",
+    "disable_cuda_graphs", "disable_comfy_compiler", "disable_nvml_pressure", "default_hashing_function",
+    "disable_dynamic_vram", "comfy_api_base",
+}  # fmt: skip
+"""They turn off, or choose, what is so here in any case."""
+
+
+def without_effect(parsed: argparse.Namespace, read: Collection[str]) -> list[str]:
+    """The flags that were given and change nothing here; `read` are the names that the caller honours."""
+    known = _HANDLED_HERE | _IN_EFFECT_ANYWAY | set(read)
+    return sorted(
+        action.option_strings[0]
+        for action in parser._actions
+        if action.dest not in known
+        and getattr(parsed, action.dest, None) != getattr(_DEFAULTS, action.dest, None)
+    )
+
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of every flag known here. Building it has no side effect."""
@@ -163,6 +183,8 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         parsed.auto_launch = True
     if parsed.disable_auto_launch:
         parsed.auto_launch = False
+    if parsed.disable_api_nodes:
+        parsed.offline = True
     if parsed.force_fp16:
         parsed.fp16_unet = True
     parsed.fast = set() if parsed.fast is None else set(parsed.fast) or set(PerformanceFeature)
@@ -172,4 +194,5 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 
 
 parser = build_parser()
+_DEFAULTS, _ = parse([])
 args, unknown_arguments = parse(sys.argv[1:] if options.args_parsing else [])

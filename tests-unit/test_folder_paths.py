@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,18 @@ def test_configure_keeps_the_dict_that_packs_hold(base: Path) -> None:
 def test_legacy_names_lead_to_the_new_ones(base: Path) -> None:
     folder_paths.add_model_folder_path("unet", "/x", is_default=True)
     assert folder_paths.get_folder_paths("diffusion_models")[0] == "/x"
+
+
+def test_saved_files_go_into_a_folder_of_the_day_when_asked(base: Path) -> None:
+    folder_paths.set_date_folders("day-%Y")
+    try:
+        output = folder_paths.get_output_directory()
+        folder, name, _, subfolder, prefix = folder_paths.get_save_image_path("sub/pic", output)
+        assert (Path(folder), name) == (Path(output, subfolder), "pic")
+        assert re.fullmatch(r"day-\d{4}/sub", subfolder)
+        assert prefix.endswith("/sub/pic")
+        temp = folder_paths.get_temp_directory()
+        assert folder_paths.get_save_image_path("pic", temp)[0] == temp
+    finally:
+        folder_paths.set_date_folders(None)
+    assert folder_paths.get_save_image_path("pic", folder_paths.get_output_directory())[3] == ""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from comfy.cli_args import parse
+from comfy.cli_args import parse, without_effect
 
 RECORDED = json.loads((Path(__file__).parents[1] / "data/contract/cli.json").read_text(encoding="utf-8"))
+MAIN = (Path(__file__).parents[2] / "main.py").read_text(encoding="utf-8")
+HONOURED = set(re.search(r'HONOURED = frozenset\(\s*"""(.*?)"""', MAIN, re.DOTALL)[1].split())  # type: ignore[index]
 CHANGED_IN_2026 = {"--cuda-device", "--async-offload", "--verbose", "--fast", "--database-url"}
 """Their form changed (several values, optional value), so their old default says nothing."""
 
@@ -40,3 +43,24 @@ def test_the_flag_is_taken(flag: dict[str, Any]) -> None:
 def test_the_default_is_the_recorded_one(flag: dict[str, Any]) -> None:
     value = getattr(parse([])[0], flag["name"].lstrip("-").replace("-", "_"))
     assert getattr(value, "value", value) == flag["default"]
+
+
+def test_flags_that_are_read_are_listed_as_such() -> None:
+    assert set(re.findall(r"\bargs\.([a-z_0-9]+)", MAIN)) == HONOURED
+
+
+def test_flags_without_effect_are_named() -> None:
+    parsed, _ = parse(
+        ["--fp16-vae", "--lowvram", "--port", "1", "--disable-xformers", "--async-offload", "3"]
+    )
+    assert without_effect(parsed, HONOURED) == ["--async-offload", "--fp16-vae", "--lowvram"]
+    assert without_effect(parse([])[0], HONOURED) == []
+
+
+def test_unknown_flags_are_left_out_with_their_values() -> None:
+    parsed, unknown = parse(["--speed", "11", "--cpu", "--other=5"])
+    assert (parsed.cpu, unknown) == (True, ["--speed", "11", "--other=5"])
+
+
+def test_refusing_paid_services_means_offline() -> None:
+    assert parse(["--disable-api-nodes"])[0].offline is True
