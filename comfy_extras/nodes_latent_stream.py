@@ -100,7 +100,7 @@ class VAEEncodeStream(io.ComfyNode):
             try:
                 for chunk in stream.chunks():
                     run = run or chunked.open_encode(vae, chunk)
-                    for samples in run.push(chunk[..., :3]):
+                    for samples in run.push(vae.vae_encode_crop_pixels(chunk)):
                         yield {"samples": samples}
                 if run is not None:
                     for samples in run.flush():

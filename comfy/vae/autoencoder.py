@@ -16,7 +16,7 @@ from torch import Tensor
 from comfy.errors import LatentError
 from comfy.memory import devices, residency
 from comfy.patching.patcher import ModelPatcher
-from comfy.vae import tiled
+from comfy.vae import chunked, tiled
 from comfy.vae.families import VaeTraits, build_vae
 
 logger = logging.getLogger(__name__)
@@ -90,15 +90,19 @@ class VAE:
 
     def temporal_compression_decode(self) -> int | None:
         """Frames per latent; None for images."""
-        return None
+        return self.traits.frames_per_latent
 
     @torch.no_grad()
     def decode(self, samples_in: Tensor, vae_options: Mapping[str, Any] = {}) -> Tensor:
         """Pixels (B,H,W,C) float32 in 0..1 of latents (B,c,h,w); in tiles when the whole does not fit into memory.
 
+        Of video latents (B,c,T,h,w): clips (B,F,H,W,C), decoded piece by piece.
+
         Raises: LatentError when the latents have another number of axes or channels.
         """
         self._check_latent(samples_in)
+        if self.latent_dim == 3:
+            return torch.stack([chunked.decode_clip(self, clip) for clip in samples_in.split(1)])
         return self._whole_or_tiled(
             samples_in,
             lambda piece: self.process_output(self.decode_raw(piece)),
@@ -110,8 +114,12 @@ class VAE:
     def encode(self, pixel_samples: Tensor) -> Tensor:
         """Latents (B,c,h,w) of pixels (B,H,W,C) in 0..1: the posterior's mean; sizes are cut to whole latents.
 
+        A video VAE takes the batch as one clip and gives (1,c,T,h,w); frames after the last whole latent are left out.
+
         Raises: LatentError for pictures that are smaller than one latent or have too few channels.
         """
+        if self.latent_dim == 3:
+            return chunked.encode_clip(self, self.vae_encode_crop_pixels(pixel_samples))
         return self._whole_or_tiled(
             self.vae_encode_crop_pixels(pixel_samples).movedim(-1, 1),
             lambda piece: self.encode_raw(self.process_input(piece)),
@@ -129,7 +137,9 @@ class VAE:
         tile_t: int | None = None,
         overlap_t: int | None = None,
     ) -> Tensor:
-        """`decode` in tiles; sizes and overlap in latents."""
+        """`decode` in tiles; sizes and overlap in latents. Video VAEs keep few frames at a time and are not tiled."""
+        if self.latent_dim == 3:
+            return self.decode(samples)
         self._check_latent(samples)
         self._load(self.memory_used_decode, samples[:1])
         given = {"tile_x": tile_x, "tile_y": tile_y, "overlap": overlap}
@@ -146,7 +156,9 @@ class VAE:
         tile_t: int | None = None,
         overlap_t: int | None = None,
     ) -> Tensor:
-        """`encode` in tiles; sizes and overlap in pixels."""
+        """`encode` in tiles; sizes and overlap in pixels. Video VAEs keep few frames at a time and are not tiled."""
+        if self.latent_dim == 3:
+            return self.encode(pixel_samples)
         pixels = self.vae_encode_crop_pixels(pixel_samples).movedim(-1, 1)
         self._load(self.memory_used_encode, pixels[:1])
         given = {"tile_x": tile_x, "tile_y": tile_y, "overlap": overlap}
@@ -227,6 +239,14 @@ class VAE:
         logger.warning("not enough memory for %s at once, going on in tiles", [*batch.shape])
         return in_tiles(batch)
 
+    def load_to_decode(self, samples: Tensor) -> None:
+        """Brings the weights to the device before latents like these are decoded piece by piece."""
+        self._load(self.memory_used_decode, samples)
+
+    def load_to_encode(self, pixels: Tensor) -> None:
+        """Brings the weights to the device before pixels (B,C,...,H,W) are encoded piece by piece."""
+        self._load(self.memory_used_encode, pixels)
+
     def _load(self, estimate: Callable[[Any, torch.dtype], float], batch: Tensor) -> int:
         """Brings the weights to the device; gives how many items of the batch to run at once, 0 if not even one fits.
 
@@ -239,9 +259,10 @@ class VAE:
         return 0 if needed > free_bytes else max(1, int(free_bytes / 2 / needed))
 
     def _check_latent(self, samples: Tensor) -> None:
-        if samples.dim() != 4 or samples.shape[1] != self.latent_channels:
+        if samples.dim() != 2 + self.latent_dim or samples.shape[1] != self.latent_channels:
+            axes = "T,h,w" if self.latent_dim == 3 else "h,w"
             raise LatentError(
                 "the latent is of another kind than this VAE's",
-                expected=f"(B,{self.latent_channels},h,w)",
+                expected=f"(B,{self.latent_channels},{axes})",
                 found=str([*samples.shape]),
             )

@@ -58,7 +58,7 @@ def open_decode(vae: Any, samples: Tensor) -> DecodeRun:
         return FrameDecodeRun(vae)
     if samples.ndim != 5:
         raise LatentError("this VAE decodes videos", expected="(B,C,T,h,w)", found=str([*samples.shape]))
-    vae.patcher.model.to(vae.device)
+    vae.load_to_decode(samples)
     return VideoDecodeRun(vae, opened(tuple(samples.shape)))
 
 
@@ -67,7 +67,26 @@ def open_encode(vae: Any, pixels: Tensor) -> EncodeRun:
     opened = getattr(vae.first_stage_model, "open_encode", None)
     if opened is None:
         return FrameEncodeRun(vae)
+    vae.load_to_encode(pixels[:1].movedim(-1, 1))
     return VideoEncodeRun(vae, opened())
+
+
+def decode_clip(vae: Any, samples: Tensor) -> Tensor:
+    """All pictures (F,H,W,3) of one video latent (1,C,T,h,w): one run, so that streams give the same bits."""
+    run = open_decode(vae, samples)
+    try:
+        return torch.cat([*run.push(samples), *run.flush()])
+    finally:
+        run.close()
+
+
+def encode_clip(vae: Any, pixels: Tensor) -> Tensor:
+    """The latent (1,C,T,h,w) of one clip (F,H,W,C) of whole latents in size."""
+    run = open_encode(vae, pixels)
+    try:
+        return torch.cat([*run.push(pixels), *run.flush()], dim=2)
+    finally:
+        run.close()
 
 
 def decoded_frames(vae: Any, num_latents: int, shape: tuple[int, ...] | None) -> int:

@@ -428,6 +428,36 @@ def test_image_vaes_decode_and_encode_frame_by_frame(image_vae, chunk):
     assert torch.equal(found, torch.cat([image_vae.encode(one) for one in single.split(1)]))
 
 
+@pytest.fixture(scope="module")
+def video_vae():
+    from pathlib import Path
+
+    from safetensors.torch import load_file
+
+    from comfy.vae.autoencoder import VAE
+
+    root = Path(__file__).parent.parent / "data" / "vectors" / "wan21_vae"
+    return VAE.from_state_dict(load_file(root / "state.safetensors"))
+
+
+@pytest.mark.parametrize("chunk", SPLITS)
+@pytest.mark.parametrize("items", [1, 2])
+def test_video_vaes_decode_and_encode_piece_by_piece(video_vae, chunk, items):
+    torch.manual_seed(1)
+    samples = torch.randn(items, 16, 4, 3, 2)
+    eager = video_vae.decode(samples).flatten(0, 1)
+    stream = first(run(nodes_image_stream.VAEDecodeStream, {"samples": samples}, video_vae))
+    assert stream.frame_count == items * 13
+    assert stream.get_dimensions() == (16, 24)
+    assert torch.equal(drained(stream, chunk), eager)
+    assert torch.equal(drained(stream, chunk), eager), "a second drain gives the same"
+    latents = TensorLatentStream({"samples": samples})
+    again = first(run(nodes_latent_stream.LatentStreamDecode, latents, video_vae))
+    assert torch.equal(drained(again, chunk), eager)
+    encoded = first(run(nodes_latent_stream.VAEEncodeStream, TensorImageStream(eager[:13]), video_vae))
+    assert torch.equal(drained(encoded, chunk)["samples"], video_vae.encode(eager[:13]))
+
+
 def test_latents_are_emitted_while_they_come_and_the_last_part_says_so():
     from codec_transport.channel import channels
     from comfy_extras.nodes_codec import EmitLatents
