@@ -21,16 +21,17 @@ _LOCALE_PARTS = ("nodeDefs", "commands", "settings")
 
 @dataclass(frozen=True, slots=True)
 class Blueprint:
-    """A subgraph file of a pack."""
+    """A subgraph file of a pack, or of this installation (`source` "templates")."""
 
     id: str
     name: str
     pack: str
     path: Path
+    source: str = "custom_node"
 
     def to_entry(self) -> dict[str, Any]:
         """The list form of GET /global_subgraphs."""
-        return {"source": "custom_node", "name": self.name, "info": {"node_pack": self.pack}}
+        return {"source": self.source, "name": self.name, "info": {"node_pack": self.pack}}
 
 
 def pack_folders(roots: Iterable[str]) -> Iterator[Path]:
@@ -83,9 +84,14 @@ def translations(roots: Iterable[str]) -> dict[str, dict[str, Any]]:
     return merged
 
 
-def blueprints(roots: Iterable[str]) -> list[Blueprint]:
-    """The subgraph blueprints of all packs."""
-    found = []
+def blueprints(roots: Iterable[str], own: Path | None = None) -> list[Blueprint]:
+    """The subgraph blueprints of the folder `own`, then of all packs."""
+    found = [
+        Blueprint(
+            hashlib.sha256(f"templates{path}".encode()).hexdigest(), path.stem, "comfyui", path, "templates"
+        )
+        for path in sorted(own.glob("*.json") if own is not None else ())
+    ]
     for pack in pack_folders(roots):
         for path in sorted((pack / "subgraphs").glob("*.json")):
             key = hashlib.sha256(f"custom_node{path}".encode()).hexdigest()

@@ -129,3 +129,17 @@ async def test_packs_bring_translations_templates_and_blueprints(serve: Any, dat
 async def test_without_packs_these_are_empty(served: Any) -> None:
     for path in ("/i18n", "/workflow_templates", "/global_subgraphs", "/node_replacements"):
         assert await served.json("GET", path) == (200, {}), path
+
+
+async def test_blueprints_of_the_installation_stand_before_those_of_packs(served: Any) -> None:
+    for name in ("blueprints/upscale.json", "custom_nodes/pack/subgraphs/upscale.json"):
+        path = served.base / name
+        path.parent.mkdir(parents=True)
+        path.write_text('{"nodes": []}')
+    _, listed = await served.json("GET", "/api/global_subgraphs")
+    assert [(entry["source"], entry["info"]["node_pack"]) for entry in listed.values()] == [
+        ("templates", "comfyui"),
+        ("custom_node", "custom_nodes.pack"),
+    ]
+    for key in listed:
+        assert (await served.json("GET", f"/global_subgraphs/{key}"))[1]["data"] == '{"nodes": []}'
