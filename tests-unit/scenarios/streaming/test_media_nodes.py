@@ -17,6 +17,7 @@ from comfy_api.input_impl import VideoFromFile
 from comfy_api.media import saving
 from comfy_api.media.video_writer import VideoWriter
 from comfy_execution.registry import Registry
+from comfy_execution.streaming.policy import StreamMode
 from comfy_extras.loading import load_builtin_nodes
 
 FRAMES = 30
@@ -105,6 +106,31 @@ def test_a_file_is_read_shown_saved_on_the_way_cut_and_saved_again(folders, clas
     assert outputs["3"]["images"] == [{"filename": "pass_00001_.mkv", "subfolder": "v", "type": "output"}]
     assert outputs["2"]["images"][0]["type"] == "temp"
     assert len(outputs["6"]["images"]) == FRAMES
+
+
+WORKFLOW = {
+    "1": node("LoadVideo", file="clip.mkv"),
+    "2": node("GetVideoComponents", video=["1", 0]),
+    "3": node("ImageScale", image=["2", 0], upscale_method="bicubic", width=64, height=40, crop="disabled"),
+    "4": node("ImageInvert", image=["3", 0]),
+    "5": node("CreateVideo", images=["4", 0], fps=["2", 2], audio=["2", 1]),
+    "6": node("SaveVideo", video=["5", 0], filename_prefix="w", format="auto", codec="auto"),
+}
+
+
+def test_a_stored_workflow_streams_by_itself_and_writes_the_same_file(folders, classes):
+    for mode in (StreamMode.NEVER, StreamMode.ALWAYS):
+        with StreamBench(classes, mode=mode) as bench:
+            bench.stream(WORKFLOW)
+            streamed = {node_id for facts in bench.executor.stream_facts for node_id in facts.node_ids}
+            assert streamed == (set() if mode is StreamMode.NEVER else {"2", "3", "4", "5", "6"})
+    eager, streamed = (
+        VideoFromFile(str(folders / f"output/w_0000{i}_.mp4")).get_components() for i in (1, 2)
+    )
+    assert eager.images.shape == (FRAMES, 40, 64, 3)
+    assert torch.equal(eager.images, streamed.images)
+    assert torch.equal(eager.audio["waveform"], streamed.audio["waveform"])
+    assert eager.frame_rate == streamed.frame_rate == 24
 
 
 class RaisesAtFrame:
