@@ -2,71 +2,112 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
-import json
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
 
-from codec_transport.client.receiver import DEFAULT_MAX_BODY_BYTES, LatentReceiver, refusal
-from codec_transport.errors import LocalProtocolError, RemoteProtocolError
-from codec_transport.spaces.space import IMAGE_LATENTS, VIDEO_LATENTS
+from codec_transport.client.receiver import LatentReceiver, refusal
+from codec_transport.client.requests import (
+    DEFAULT_MAX_BODY_BYTES,
+    DEFAULT_TIMEOUT_S,
+    LatentRequest,
+    Understanding,
+    generation_request,
+    kept_request,
+    split_server,
+)
+from codec_transport.errors import RemoteProtocolError
+from codec_transport.wire.messages import LatentStreamHeader
 
-_PATHS = {IMAGE_LATENTS: "/v1/images/generations", VIDEO_LATENTS: "/v1/videos/generations"}
 _CHUNK_BYTES = 64 * 1024
-_MAX_REFUSAL_BYTES = 64 * 1024  # a refusal is a sentence and some names
-DEFAULT_TIMEOUT_S = 600.0  # between two bytes; a CPU server may sample for minutes before the first
+MAX_REFUSAL_BYTES = 64 * 1024  # a refusal is a sentence and some names
+
+
+class LatentStream:
+    """A running response: iterate for the latents, float32 (C, H, W), model space, as they come.
+
+    Closing it early closes the connection, which cancels the generation. Redirects are not followed.
+    Raises: RequestRefusedError, RemoteProtocolError, StreamFailedError, OSError for the network.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        request: LatentRequest,
+        understanding: Understanding | None = None,
+        *,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+    ) -> None:
+        """Sends the request and waits for the head of the answer. timeout_s: between two bytes."""
+        scheme, host, port, prefix = split_server(server)
+        kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
+        self._connection = kind(host, port, timeout=timeout_s)
+        try:
+            self._response = self._answer(prefix, request)
+            self.headers = dict(self._response.getheaders())
+            self._receiver = LatentReceiver(self.headers, understanding or Understanding())
+        except BaseException:
+            self.close()
+            raise
+
+    def _answer(self, prefix: str, request: LatentRequest) -> http.client.HTTPResponse:
+        with _as_remote_fault():
+            self._connection.request(
+                request.method, prefix + request.path, request.body, dict(request.headers)
+            )
+            response = self._connection.getresponse()
+            if response.status != 200:
+                raise refusal(response.status, response.read(MAX_REFUSAL_BYTES))
+        return response
+
+    @property
+    def header(self) -> LatentStreamHeader | None:
+        """The stream's header, once it has come: after the first latent at the latest."""
+        return self._receiver.header
+
+    def __iter__(self) -> Iterator[npt.NDArray[np.float32]]:
+        try:
+            with _as_remote_fault():
+                while chunk := self._response.read1(_CHUNK_BYTES):
+                    yield from self._receiver.feed(chunk)
+            self._receiver.end()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Ends the connection. Calling it again is fine."""
+        self._connection.close()
+
+    def __enter__(self) -> LatentStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def stream_latents(
     server: str,
     prompt: str,
     *,
-    modality: str = IMAGE_LATENTS,
-    pipeline: str = "int8-adaptive",
-    stream_format: str = "msgpack",
     map_hash: str | None = None,
+    dictionaries: tuple[bytes, ...] = (),
     timeout_s: float = DEFAULT_TIMEOUT_S,
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES,
     **fields: Any,
 ) -> Iterator[npt.NDArray[np.float32]]:
     """Yields the latents of a request as they come: float32 (C, H, W), model space.
 
-    server: base URL. fields: further members of the request (`size`, `seed`, `steps`, `model`, ...).
-    map_hash: pins the latent map. Closing the generator early closes the connection, which cancels the
-    generation. Redirects are not followed.
-    Raises: RequestRefusedError, RemoteProtocolError, StreamFailedError, OSError for the network.
+    server: base URL. fields: as `generation_request`. The other options: as `Understanding` and `LatentStream`,
+    and so are the errors.
     """
-    request = {"prompt": prompt, "modality": modality, "pipeline": pipeline, "stream_format": stream_format}
-    headers = {
-        "Content-Type": "application/json",
-        "Accept": f"application/x-codec-{stream_format}",
-        "Accept-Encoding": "gzip",
-        "Codec-Client-Version": "0.3",
-    }
-    if map_hash is not None:
-        headers["X-Codec-Map"] = map_hash
-    if modality not in _PATHS:
-        raise LocalProtocolError(f"modality {modality!r:.40}, expected one of {', '.join(_PATHS)}")
-    connection, prefix = _connection(server, timeout_s)
-    try:
-        connection.request("POST", prefix + _PATHS[modality], json.dumps({**request, **fields}), headers)
-        response = connection.getresponse()
-        if response.status != 200:
-            raise refusal(response.status, response.read(_MAX_REFUSAL_BYTES))
-        receiver = LatentReceiver(
-            dict(response.getheaders()), map_hash=map_hash, max_body_bytes=max_body_bytes
-        )
-        while chunk := response.read1(_CHUNK_BYTES):
-            yield from receiver.feed(chunk)
-        receiver.end()
-    except http.client.HTTPException as error:
-        raise RemoteProtocolError(f"the HTTP response broke off ({type(error).__name__})") from error
-    finally:
-        connection.close()
+    understanding = Understanding(map_hash, dictionaries, max_body_bytes)
+    request = generation_request(prompt, understanding, **fields)
+    with LatentStream(server, request, understanding, timeout_s=timeout_s) as stream:
+        yield from stream
 
 
 def fetch_latent(server: str, prompt: str, **options: Any) -> npt.NDArray[np.float32]:
@@ -74,14 +115,24 @@ def fetch_latent(server: str, prompt: str, **options: Any) -> npt.NDArray[np.flo
 
     Options and errors: as `stream_latents`.
     """
-    frames = list(stream_latents(server, prompt, **options))
-    return frames[0] if len(frames) == 1 else np.stack(frames)
+    return joined(list(stream_latents(server, prompt, **options)))
 
 
-def _connection(server: str, timeout_s: float) -> tuple[http.client.HTTPConnection, str]:
-    """A connection to the base URL, and the path in front of the endpoints."""
-    parts = urlsplit(server)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise LocalProtocolError(f"server {server!r:.120}, expected an http(s) address")
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    return kind(parts.hostname, parts.port, timeout=timeout_s), parts.path.rstrip("/")
+def fetch_kept(server: str, prompt_id: str, **choices: Any) -> npt.NDArray[np.float32]:
+    """A finished prompt's latent once more, without sampling. choices: as `kept_request`. Errors: as `LatentStream`."""
+    understanding = Understanding()
+    with LatentStream(server, kept_request(prompt_id, understanding, **choices), understanding) as stream:
+        return joined(list(stream))
+
+
+def joined(latents: list[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+    """One latent as it is, several stacked along a new first axis."""
+    return latents[0] if len(latents) == 1 else np.stack(latents)
+
+
+@contextlib.contextmanager
+def _as_remote_fault() -> Iterator[None]:
+    try:
+        yield
+    except http.client.HTTPException as error:
+        raise RemoteProtocolError(f"the HTTP response broke off ({type(error).__name__})") from error

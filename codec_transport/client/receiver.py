@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from codec_transport.client.requests import Understanding
 from codec_transport.errors import RemoteProtocolError, RequestRefusedError
 from codec_transport.pipelines.decoder import LatentStreamDecoder
-from codec_transport.wire.codings import IDENTITY, BodyDecoder
+from codec_transport.wire.codings import IDENTITY, ZSTD, BodyDecoder
 from codec_transport.wire.messages import Buffer, LatentStreamHeader
 from codec_transport.wire.msgpack_format import NEED_DATA
 from codec_transport.wire.session import ReceivingSession
@@ -22,25 +23,18 @@ _FORMATS = {
     "application/x-protobuf": "protobuf",
     "application/x-codec-protobuf": "protobuf",
 }
-# A clip of 120 frames of 16x90x160 in fp32 is 110 MiB.
-DEFAULT_MAX_BODY_BYTES = 256 * 1024 * 1024
 
 
 class LatentReceiver:
     """One successful response on its way to latents.
 
-    map_hash: `sha256:<hex>` of the map the caller decodes by; another one in the response is an error.
-    max_body_bytes: most that the body may unfold to. Raises: RemoteProtocolError for headers that do not
-    announce a latent stream this package can read.
+    Raises: RemoteProtocolError for headers that do not announce a latent stream this package can read, that name
+    another map than the caller decodes by, or a dictionary that is not at hand.
     """
 
-    def __init__(
-        self,
-        headers: Mapping[str, str],
-        *,
-        map_hash: str | None = None,
-        max_body_bytes: int = DEFAULT_MAX_BODY_BYTES,
-    ) -> None:
+    def __init__(self, headers: Mapping[str, str], understanding: Understanding | None = None) -> None:
+        understanding = understanding or Understanding()
+        map_hash = understanding.map_hash
         fields = {name.lower(): value.strip() for name, value in headers.items()}
         content_type = fields.get("content-type", "").partition(";")[0].strip().lower()
         if content_type not in _FORMATS:
@@ -53,8 +47,11 @@ class LatentReceiver:
             raise RemoteProtocolError(
                 f"latent map {announced!r:.90}, expected {map_hash}", field="Codec-Latent-Map"
             )
+        coding = fields.get("content-encoding", IDENTITY).lower() or IDENTITY
         self._body = BodyDecoder(
-            fields.get("content-encoding", IDENTITY).lower() or IDENTITY, max_bytes=max_body_bytes
+            coding,
+            max_bytes=understanding.max_body_bytes,
+            dictionary=_dictionary(fields, understanding) if coding == ZSTD else None,
         )
         self._session = ReceivingSession(_FORMATS[content_type])
         self._decoder: LatentStreamDecoder | None = None
@@ -81,6 +78,18 @@ class LatentReceiver:
         """States that the body is over. Raises: RemoteProtocolError unless it was whole."""
         self._body.end()
         self._session.receive_end()
+
+
+def _dictionary(fields: Mapping[str, str], understanding: Understanding) -> bytes:
+    """The dictionary that a zstd response names. Raises: RemoteProtocolError when it names none that is at hand."""
+    label = fields.get("codec-zstd-dict", "")
+    content = understanding.dictionary(label)
+    if content is None:
+        raise RemoteProtocolError(
+            f"zstd with dictionary {label!r:.90}, expected one of the {len(understanding.dictionaries)} at hand",
+            field="Codec-Zstd-Dict",
+        )
+    return content
 
 
 def refusal(status: int, body: bytes) -> RequestRefusedError:

@@ -1,4 +1,4 @@
-"""From ComfyUI's latent convention to the numbers that travel: the model-space latent (wire spec 7.1)."""
+"""Between ComfyUI's latent convention and the numbers that travel: the model-space latent (wire spec 7.1)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,20 @@ def to_model_space(samples: Any, space: LatentSpace) -> Any:
     inverse: (x - mean) / std per channel where the space has statistics, else (x - shift) * factor.
     """
     if space.latents_mean is not None and space.latents_std is not None:
-        shape = (1, -1) + (1,) * (samples.dim() - 2)
-        mean = samples.new_tensor(space.latents_mean).view(shape)
-        std = samples.new_tensor(space.latents_std).view(shape)
-        return (samples - mean) / std
+        return (samples - _per_channel(space.latents_mean, samples)) / _per_channel(
+            space.latents_std, samples
+        )
     shifted = samples if space.vae_shift_factor is None else samples - space.vae_shift_factor
     return shifted if space.vae_scale_factor is None else shifted * space.vae_scale_factor
+
+
+def from_model_space(latent: Any, space: LatentSpace) -> Any:
+    """Samples as LATENT dicts hold them and VAEs decode them: the inverse of `to_model_space`. Shape: alike."""
+    if space.latents_mean is not None and space.latents_std is not None:
+        return latent * _per_channel(space.latents_std, latent) + _per_channel(space.latents_mean, latent)
+    scaled = latent if space.vae_scale_factor is None else latent / space.vae_scale_factor
+    return scaled if space.vae_shift_factor is None else scaled + space.vae_shift_factor
+
+
+def _per_channel(numbers: tuple[float, ...], like: Any) -> Any:
+    return like.new_tensor(numbers).view((1, -1) + (1,) * (like.dim() - 2))

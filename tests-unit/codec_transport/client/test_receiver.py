@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from codec_transport.client.receiver import LatentReceiver, refusal
+from codec_transport.client.requests import Understanding
 from codec_transport.errors import LimitExceededError, RemoteProtocolError, StreamFailedError
 from codec_transport.pipelines.encoder import LatentStreamEncoder
 from codec_transport.pipelines.stream import LatentStreamWriter
@@ -77,10 +78,12 @@ def test_coding_that_cannot_be_undone_is_refused():
 
 
 def test_response_of_another_map_is_refused():
-    LatentReceiver(headers_for(Codec_Latent_Map=HASH), map_hash=HASH.upper().replace("SHA256", "sha256"))
-    LatentReceiver(headers_for(), map_hash=HASH)
+    LatentReceiver(
+        headers_for(Codec_Latent_Map=HASH), Understanding(HASH.upper().replace("SHA256", "sha256"))
+    )
+    LatentReceiver(headers_for(), Understanding(HASH))
     with pytest.raises(RemoteProtocolError) as caught:
-        LatentReceiver(headers_for(Codec_Latent_Map="sha256:" + "1" * 64), map_hash=HASH)
+        LatentReceiver(headers_for(Codec_Latent_Map="sha256:" + "1" * 64), Understanding(HASH))
     assert caught.value.field == "Codec-Latent-Map"
 
 
@@ -100,7 +103,7 @@ def test_body_that_breaks_off_is_refused():
 
 
 def test_body_over_the_budget_is_refused():
-    receiver = LatentReceiver(headers_for(Content_Encoding="gzip"), max_body_bytes=100)
+    receiver = LatentReceiver(headers_for(Content_Encoding="gzip"), Understanding(max_body_bytes=100))
     with pytest.raises(LimitExceededError):
         list(receiver.feed(body_of(coding="gzip")))
 

@@ -8,6 +8,7 @@ import io
 
 import numpy as np
 import pytest
+import torch
 
 from codec_transport import (
     LatentStreamDecoder,
@@ -258,3 +259,32 @@ async def test_info_schema_and_health_answer(client) -> None:
         "model": "codec-demo-sd1.safetensors",
         "latent_space": "codec-comfyui/demo-sd1",
     }
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "header_bytes", "data_bytes"),
+    [("raw", 129, 32_768), ("int8", 147, 16_384), ("int4", 147, 8_192), ("int8-adaptive", 139, 16_392)],
+)
+async def test_sizes_at_512_pixels_are_those_of_the_specification(
+    client, host, serve_model, pipeline, header_bytes, data_bytes
+) -> None:
+    """Headers are 26 bytes longer than without `vae_scale_factor`; frames take 47 bytes around their data."""
+    serve_model(latent_space="stabilityai/sd-vae-ft-mse")
+    host.samples = torch.zeros(1, 4, 64, 64)
+    headers = {**LATENTS, "Accept-Encoding": "identity"}
+    answer = await client.post(URL, json=request(size="512x512", pipeline=pipeline), headers=headers)
+    body = await answer.read()
+    header, frame = split_messages([body], "msgpack")
+    assert (len(header), len(frame)) == (header_bytes, data_bytes + 47)
+    read = decode_latent_header_msgpack(header)
+    scales = await map_scales(client, "stabilityai/sd-vae-ft-mse", pipeline)
+    assert read.scales == scales
+
+
+async def map_scales(client, space_id: str, pipeline: str) -> bytes | None:
+    """The block that the published map names for this pipeline."""
+    document = await (await client.get(f"/.well-known/codec/latents/{space_id}.json")).json()
+    entry = next(entry for entry in document["pipelines"] if entry["name"] == pipeline)
+    if "static_scales" not in entry:
+        return None
+    return await (await client.get("/" + entry["static_scales"]["url"].split("/", 3)[3])).read()
