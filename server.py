@@ -22,6 +22,7 @@ import folder_paths
 from app.auth.gate import Gate
 from app.auth.store import KeyStore
 from app.config import ServerConfig
+from app.connections import GuardedRunner, ParserLimits
 from app.context import Context
 from app.engine import Engine, PromptQueue
 from app.events.binary import encode_binary, encode_text
@@ -33,6 +34,7 @@ from app.graph_runs import GraphRuns
 from app.intake import OnPrompt, PromptIntake
 from app.listening import host_port, listen, tls_context
 from app.logs import Entry, LogBuffer, terminal_size
+from app.middleware.connections import GUARD
 from app.middleware.origin import is_loopback as is_loopback
 from app.routes.application import MAX_HEADER_BYTES, add_all_routes, build_application, early_application
 from app.routes.starting import FrontDoor
@@ -103,6 +105,7 @@ class PromptServer:
         self._runner: web.AppRunner | None = None
         self._bound: list[tuple[str, int]] = []
         self._publisher: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
 
     # -- what packs read ------------------------------------------------------------------------------------
 
@@ -273,13 +276,14 @@ class PromptServer:
 
         Raises: OSError when an address cannot be bound.
         """
-        limits = {"max_field_size": MAX_HEADER_BYTES, "max_line_size": MAX_HEADER_BYTES}
-        outer = self._door.application(client_max_size=int(self.config.max_upload_bytes), handler_args=limits)
-        self._runner = web.AppRunner(outer, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
+        limits = ParserLimits(max_field_size=MAX_HEADER_BYTES, max_line_size=MAX_HEADER_BYTES)
+        outer = self._door.application(client_max_size=int(self.config.max_upload_bytes))
+        self._runner = GuardedRunner(outer, self.app[GUARD], limits, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
         await self._runner.setup()
         where = self._addresses(None, None) if addresses is None else addresses
         self._bound = await listen(self._runner, where, tls_context(self.config))
         self.address, self.port = self._bound[0]
+        self._watch = asyncio.create_task(self.app[GUARD].watch(), name="watch_connections")
 
     async def start_multi_address(
         self,
@@ -303,9 +307,10 @@ class PromptServer:
     async def stop(self) -> None:
         """Closes sockets and connections. The engine's thread is its owner's to stop."""
         self.logs.listen(None)
-        if self._publisher is not None:
-            self._publisher.cancel()
-            await asyncio.gather(self._publisher, return_exceptions=True)
+        tasks = [task for task in (self._publisher, self._watch) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self.context.workflow_runs is not None:
             await self.context.workflow_runs.close()
         await self.webhooks.close()

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from app.auth.gate import Gate
+from app.auth.gate import Caller, Gate
 from app.config import ServerConfig
 from app.engine import Engine
 from app.events.hub import EventHub
@@ -58,6 +58,8 @@ class Context:
         return self.workflow_runs
 
 
+CALLER: web.RequestKey[Caller] = web.RequestKey("caller", Caller)
+"""Who sent a request, on servers that ask for keys."""
 CONTEXT: web.AppKey[Context] = web.AppKey("context", Context)
 
 

@@ -11,7 +11,7 @@ from app.auth.cookies import COOKIE_NAME
 from app.auth.gate import Caller, Gate
 from app.auth.scopes import Scope, required_scope
 from app.auth.store import KeyFileError
-from app.context import context_of
+from app.context import CALLER, context_of
 from app.errors import AppError, error_body
 from app.middleware.errors import Handler
 from app.middleware.origin import same_origin
@@ -66,7 +66,7 @@ def _admit(request: web.Request, gate: Gate, needed: Scope) -> None:
         _check_cookie_origin(request)
     if caller.level < needed:
         raise AuthError(403, "insufficient_scope", _too_little(caller, needed))
-    request["caller"] = caller
+    request[CALLER] = caller
 
 
 def _check_cookie_origin(request: web.Request) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 from aiohttp import web
 
 from app.config import ServerConfig
+from app.connections import Guard
 from app.context import CONTEXT, Context
 from app.middleware.auth import check_key
 from app.middleware.compression import compress_texts
+from app.middleware.connections import GUARD, tell_watchman
 from app.middleware.errors import translate_errors
 from app.middleware.headers import cors_headers, set_cache_control, set_offline_policy
 from app.middleware.origin import answer_options, check_origin
 from app.middleware.size_limit import refuse_oversize
+from app.patience import Limits
 from app.routes import all_routes, internal, login, static, system
 
 MAX_HEADER_BYTES = 16 * 1024
@@ -23,13 +27,20 @@ MAX_HEADER_BYTES = 16 * 1024
 def build_application(config: ServerConfig) -> web.Application:
     """An application with middleware and signals and no routes yet."""
     is_open = config.cors_origin is not None
-    middlewares = [translate_errors, answer_options if is_open else check_origin, check_key, refuse_oversize]
+    middlewares = [
+        tell_watchman,
+        translate_errors,
+        answer_options if is_open else check_origin,
+        check_key,
+        refuse_oversize,
+    ]
     if config.compress_responses:
-        middlewares.insert(0, compress_texts)
+        middlewares.insert(1, compress_texts)
     application = web.Application(
         client_max_size=int(config.max_upload_bytes),
         middlewares=middlewares,
     )
+    application[GUARD] = Guard(Limits(), time.monotonic)
     application.on_response_prepare.append(set_cache_control)
     if config.cors_origin is not None:
         application.on_response_prepare.append(cors_headers(config.cors_origin))

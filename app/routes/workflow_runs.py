@@ -9,7 +9,7 @@ from typing import Any, cast
 from aiohttp import web
 
 from app.bodies import read_json_object
-from app.context import Context, context_of
+from app.context import CALLER, Context, context_of
 from app.errors import NotFoundError, RequestError
 from app.file_answers import guarded_file
 from app.runs import results
@@ -91,7 +91,7 @@ def _idempotency_key(request: web.Request) -> str | None:
         raise RequestError(
             "invalid_key", f"must have 1 to {MAX_KEY_CHARS} characters", field="Idempotency-Key"
         )
-    caller = request.get("caller")
+    caller = request.get(CALLER)
     return f"{caller.key.id if caller is not None else ''} {key}"
 
 

@@ -16,6 +16,9 @@ from aiohttp import web
 from plain_runs import GRAPH, PlainEngine, sse_events, sse_stream
 from served_app import Serve, Served
 
+from app.auth.gate import AuthMode
+from app.auth.scopes import Scope
+
 RUN = "/v1/workflows/run"
 PNG = b"\x89PNG\r\n\x1a\nnot really"
 
@@ -351,3 +354,15 @@ async def test_a_client_with_a_broken_accept_header_gets_json(served: Served, en
     engine.run_all_at_once()
     headers = {"Accept": ";;,q=,a/b;q=x"}
     assert (await served.json("POST", RUN, json={"prompt": GRAPH}, headers=headers))[0] == 200
+
+
+async def test_keys_of_two_callers_do_not_meet(serve: Serve) -> None:
+    served = await serve(auth=AuthMode.ON)
+    PlainEngine(served).run_all_at_once()
+    assert served.server.context.gate is not None
+    answers = []
+    for name in ("a", "b"):
+        _, token = served.server.context.gate.store.add(name, Scope.RUN)
+        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "same"}
+        answers.append(await served.json("POST", RUN, json={"prompt": GRAPH}, headers=headers))
+    assert [status for status, _ in answers] == [200, 200] and answers[0][1]["id"] != answers[1][1]["id"]
