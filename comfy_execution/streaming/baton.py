@@ -78,6 +78,7 @@ class BatonSink:
             if self._outcome is not None:
                 return True
         self._is_abandoned = True
+        self._thread.name = f"left to itself: {self._name}"
         return False
 
     def _serve(self, request: _Request) -> bool:

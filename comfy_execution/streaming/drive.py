@@ -228,6 +228,7 @@ class Drive:
         aborted = self.failure is not None
         for tee in reversed(self._tees):
             self._quietly(tee.member, tee.close, aborted)
+
     def _finish(self, tee: Any) -> None:
         ui = tee.producer.finish()
         if ui:

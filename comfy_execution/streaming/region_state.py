@@ -111,9 +111,10 @@ class RegionState:
         if not ready:
             waits = any(entry.state in (SinkState.BUSY, SinkState.PARKED) for entry in self._sinks)
             return Turn.WAIT if waits else Turn.DONE
+        longest_waiting = min(ready, key=self._turn)
         for lag in sorted(lags, key=lambda lag: -lag.held):
             behind = [self._sinks[i] for i in lag.sinks]
-            moving = [i for i in lag.sinks if self._is_ready(i) and not self._sinks[i].idle_steps]
+            moving = [i for i in lag.sinks if self._is_ready(i) and not self._gives_way(i, longest_waiting)]
             if moving:
                 return min(moving, key=self._turn)
             if not is_full:
@@ -127,7 +128,11 @@ class RegionState:
                 return min(patient, key=self._turn)
             if behind and all(entry.state in (SinkState.PARKED, SinkState.BUSY) for entry in behind):
                 return Turn.WAIT
-        return min(ready, key=self._turn)
+        return longest_waiting
+
+    def _gives_way(self, sink: int, longest_waiting: int) -> bool:
+        """After a step without a pull all others that are ready come first, once."""
+        return self._sinks[sink].idle_steps > 0 and sink != longest_waiting
 
     def _is_ready(self, sink: int) -> bool:
         return self._sinks[sink].state is SinkState.READY

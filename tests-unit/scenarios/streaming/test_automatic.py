@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from comfy_execution.streaming.policy import StreamMode
 from fused_nodes import FUSED
 from stream_bench import StreamBench, node
 from stream_nodes import FRAMES, LOG, numbers
 from test_caching_and_lists import cached_in
 from test_fan_out import N
+
+from comfy_execution.streaming.policy import StreamMode
 
 BYTES = 4
 """Of one frame."""
@@ -233,8 +234,9 @@ def test_lists_stream_item_by_item():
 
 def test_an_ordinary_node_that_gets_a_stream_gets_a_batch():
     """An expansion may link to a member that is open already; its reader must not see a stream."""
-    from comfy_execution.graph_utils import GraphBuilder
     from stream_nodes import v1
+
+    from comfy_execution.graph_utils import GraphBuilder
 
     def expand(self, v, uid):
         graph = GraphBuilder()
