@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codec_transport.pipelines.arithmetic import MAX_FP16, EncodedFrame, KeyframeState, StreamShape
+from codec_transport.pipelines.byte_passes import pack_nibbles, subtract_keyframe
 from codec_transport.wire.dtypes import WIRE_DTYPES
 from codec_transport.wire.layouts import SCALE_BYTES
 
@@ -30,7 +31,7 @@ class NumpyArithmetic:
         """Little-endian values of the stream's dtype."""
         values = self._cast(latent, saturate=saturate)
         packed = np.array(values, dtype=WIRE_DTYPES[self._stream.dtype].code, order="C").reshape(-1)
-        return EncodedFrame(packed.view(np.uint8).data, is_finite=_is_finite(packed))
+        return EncodedFrame(packed.view(np.uint8).data, is_finite=self._is_finite(packed))
 
     def quantised(
         self, latent: npt.NDArray[Any], scales: npt.NDArray[np.float16] | None, *, saturate: bool
@@ -64,17 +65,15 @@ class NumpyArithmetic:
         integers = np.empty(work.size, np.int8)
         scales32 = _on_host(keyframe.scales)
         self._quantise(work, scales32, integers, clamp=bool((maxima > scales32).any()))
-        difference = np.subtract(integers, _on_host(keyframe.integers), dtype=np.int16)
-        levels = self._stream.layout.levels
-        is_clamped = bool(difference.max() > levels or difference.min() < -levels)
-        if is_clamped:
-            np.clip(difference, -levels, levels, out=difference)
-        np.copyto(integers, difference, casting="unsafe")
+        # the floats of the scratch frame are no longer needed: four rows of bytes
+        spare = work.view(np.int8).reshape(4, -1)
+        is_clamped = subtract_keyframe(
+            integers, _on_host(keyframe.integers), spare, self._stream.layout.levels
+        )
+        payload = integers.view(np.uint8)
         if self._stream.layout.is_packed:
             payload = np.empty((work.size + 1) // 2, np.uint8)
             pack_nibbles(integers, payload)
-        else:
-            payload = integers.view(np.uint8)
         return EncodedFrame(payload.data, self._fit(maxima), has_clamped_residuals=is_clamped)
 
     def bad_channels(self, latent: npt.NDArray[Any]) -> tuple[int, ...]:
@@ -106,6 +105,15 @@ class NumpyArithmetic:
     def _fit(self, maxima: _Float32) -> bool:
         return bool((maxima <= self._stream.largest).all())  # false for NaN
 
+    def _is_finite(self, values: npt.NDArray[Any]) -> bool:
+        """False when some number has all exponent bits set. Looks at bits: sums of fp16 are slow."""
+        words, sign, infinity = ("<u2", 0x7FFF, 0x7C00)
+        if values.dtype.itemsize == 4:
+            words, sign, infinity = ("<u4", 0x7FFFFFFF, 0x7F800000)
+        magnitudes = self._scratch.reshape(-1).view(words)[: values.size]
+        np.bitwise_and(values.view(words), sign, out=magnitudes)
+        return bool(np.maximum.reduce(magnitudes) < infinity)
+
     def _quantise(self, work: _Float32, scales: _Float32, out: _Int8, *, clamp: bool) -> None:
         """Rounds `work` (C, values), which it destroys, to integers in `out`."""
         # a scale of 0 makes zeros: any finite number divided by infinity is 0
@@ -133,13 +141,6 @@ def widen_fp16(values: npt.NDArray[np.float16], out: _Float32) -> None:
     np.multiply(out, np.float32(2.0**112), out=out)
 
 
-def _is_finite(values: npt.NDArray[Any]) -> bool:
-    """False when some fp16 or fp32 number has all exponent bits set. Looks at bits: fp16 sums are slow."""
-    if values.dtype.itemsize == 2:
-        return bool((values.view("<u2") & np.uint16(0x7FFF)).max() < 0x7C00)
-    return bool((values.view("<u4") & np.uint32(0x7FFFFFFF)).max() < 0x7F800000)
-
-
 def _channel_maxima(work: _Float32) -> _Float32:
     """Largest magnitude per channel; NaN where there is one."""
     # abs: the maximum of a zero channel may come out as -0.0, whose sign would travel
@@ -150,14 +151,6 @@ def _channel_maxima(work: _Float32) -> _Float32:
 def _fp16_scales(maxima: _Float32) -> npt.NDArray[np.float16]:
     with np.errstate(invalid="ignore"):
         return np.minimum(maxima, np.float32(MAX_FP16)).astype(np.float16)
-
-
-def pack_nibbles(integers: _Int8, out: npt.NDArray[np.uint8]) -> None:
-    """Two integers to a byte, the earlier one low; a last odd one leaves the high nibble 0."""
-    unsigned = integers.view(np.uint8)
-    np.bitwise_and(unsigned[0::2], 0x0F, out=out)
-    high = np.left_shift(unsigned[1::2], 4)
-    np.bitwise_or(out[: len(high)], high, out=out[: len(high)])
 
 
 def _on_host(array: Any) -> npt.NDArray[Any]:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from codec_transport.pipelines.arithmetic import EncodedFrame, KeyframeState, StreamShape
-from codec_transport.pipelines.numpy_arithmetic import pack_nibbles
+from codec_transport.pipelines.byte_passes import pack_nibbles, subtract_keyframe
 from codec_transport.pipelines.reciprocal import ChannelFactors, channel_factors
 from codec_transport.pipelines.torch_arithmetic import TorchArithmetic
 from codec_transport.wire.layouts import SCALE_BYTES
@@ -26,27 +26,34 @@ _INFINITE_FP16 = 0x7C00  # bits of infinity; those of NaN are larger
 # Added to a float of moderate size it rounds half to even and leaves the integer in the lowest byte of the bits.
 _ROUNDING = 1.5 * 2**23
 
-_Int8 = npt.NDArray[np.int8]
-
 
 class CpuTorchArithmetic(TorchArithmetic):
     """As its base; frames that are not on the CPU, or have to be saturated, take the base's way.
 
-    Keeps one float32 and one byte frame, so one instance serves one stream and one thread.
+    Keeps one float32 frame, so one instance serves one stream and one thread.
     """
 
     def __init__(self, stream: StreamShape) -> None:
         super().__init__(stream)
         self._shape = shape = (stream.num_channels, stream.channel_size)
         self._work = torch.empty(shape, dtype=torch.float32)
-        self._integers = np.empty(self._work.numel(), np.int8)
         # views are made once: making one costs as much as a pass over a tenth of a frame
         self._work_bits = self._work.view(torch.int32)
         self._spare = self._work.view(torch.int8).numpy().reshape(4, -1)
         self._magnitudes = self._work.view(torch.int16).numpy().reshape(2, *shape)[0]
-        self._integers_view = torch.from_numpy(self._integers).view(shape)
         self._rounding = torch.full((stream.num_channels, 1), _ROUNDING)
         self._cached: tuple[object, ChannelFactors, Tensor] | None = None
+
+    def raw(self, latent: Tensor, *, saturate: bool) -> EncodedFrame:
+        """Little-endian values of the stream's dtype."""
+        if saturate or latent.device.type != "cpu":
+            return super().raw(latent, saturate=saturate)
+        values = self._cast(latent.detach(), saturate=False).reshape(self._shape).numpy()
+        # the sampler may go on using its tensor
+        is_its_own = latent.dtype != torch.float16
+        payload = np.ascontiguousarray(values) if is_its_own else values.copy()
+        is_finite = self._maxima(payload).max() < _INFINITE_FP16
+        return EncodedFrame(payload.reshape(-1).view(np.uint8).data, bool(is_finite))
 
     def quantised(
         self, latent: Tensor, scales: npt.NDArray[np.float16] | None, *, saturate: bool
@@ -55,16 +62,14 @@ class CpuTorchArithmetic(TorchArithmetic):
         if saturate or latent.device.type != "cpu":
             return super().quantised(latent, scales, saturate=saturate)
         values = self._cast(latent.detach(), saturate=False).reshape(self._shape)
-        # magnitudes of fp16 numbers are ordered as their bits without the sign
-        np.bitwise_and(values.view(torch.int16).numpy(), 0x7FFF, out=self._magnitudes)
-        maxima = self._magnitudes.max(axis=1)
+        maxima = self._maxima(values.numpy())
         if maxima.max() >= _INFINITE_FP16:
             return EncodedFrame(memoryview(b""), is_finite=False)
         own = maxima.view(np.float16)
         block = own if scales is None else scales
         head = SCALE_BYTES * len(block) if scales is None else 0
         is_packed = self._stream.layout.is_packed
-        size = len(self._integers)
+        size = self._work.numel()
         payload = np.empty(head + ((size + 1) // 2 if is_packed else size), np.uint8)
         if head:
             payload[:head] = own.view(np.uint8)
@@ -81,14 +86,23 @@ class CpuTorchArithmetic(TorchArithmetic):
         if saturate or latent.device.type != "cpu":
             return super().residual(latent, keyframe, saturate=saturate)
         values = self._cast(latent.detach(), saturate=False).reshape(self._shape)
-        is_finite = self._quantise_values(values, keyframe.scales, self._integers_view, clamp=True)
-        differences = np.empty(len(self._integers), np.int8)
-        is_clamped = self._subtract(_on_host(keyframe.integers), differences)
-        payload = differences.view(np.uint8)
+        integers = np.empty(self._work.numel(), np.int8)
+        out = torch.from_numpy(integers).view(self._shape)
+        is_finite = self._quantise_values(values, keyframe.scales, out, clamp=True)
+        # the floats of the scratch frame are no longer needed
+        then = _on_host(keyframe.integers)
+        is_clamped = subtract_keyframe(integers, then, self._spare, self._stream.layout.levels)
+        payload = integers.view(np.uint8)
         if self._stream.layout.is_packed:
-            payload = np.empty((len(differences) + 1) // 2, np.uint8)
-            pack_nibbles(differences, payload)
+            payload = np.empty((len(integers) + 1) // 2, np.uint8)
+            pack_nibbles(integers, payload)
         return EncodedFrame(payload.data, is_finite, has_clamped_residuals=is_clamped)
+
+    def _maxima(self, values: npt.NDArray[np.float16]) -> npt.NDArray[np.int16]:
+        """Bits of the largest magnitude per channel: fp16 numbers are ordered as their bits without the sign."""
+        np.bitwise_and(values.view(np.int16), 0x7FFF, out=self._magnitudes)
+        largest: npt.NDArray[np.int16] = self._magnitudes.max(axis=1)
+        return largest
 
     def _quantise_values(self, values: Tensor, scales: object, out: Tensor, *, clamp: bool) -> bool:
         """Quantises fp16 `values` (C, values) into int8 `out`; false when they hold NaN or infinity.
@@ -110,30 +124,6 @@ class CpuTorchArithmetic(TorchArithmetic):
         work.add_(self._rounding)
         out.copy_(self._work_bits)
         return is_finite
-
-    def _subtract(self, then: _Int8, out: _Int8) -> bool:
-        """This frame's integers minus the keyframe's, clamped to the levels; true when some had to be.
-
-        Bytes only, in the scratch frame, whose floats are no longer needed: a difference that leaves
-        -128..127 wraps, which shows in the signs, since then the operands differ in sign and the result
-        has not the sign of the first.
-        """
-        now, levels = self._integers, self._stream.layout.levels
-        signs, other_signs, _, _ = self._spare
-        np.subtract(now, then, out=out)
-        np.bitwise_xor(now, then, out=signs)
-        np.bitwise_xor(now, out, out=other_signs)
-        np.bitwise_and(signs, other_signs, out=signs)
-        is_wrapped = bool(np.minimum.reduce(signs) < 0)
-        if is_wrapped:
-            places = np.flatnonzero(signs < 0)
-            out[places] = np.where(now[places] < 0, -levels, levels)
-        is_clamped = is_wrapped or bool(np.minimum.reduce(out) < -levels)
-        # a byte holds nothing above 127, so there it need not be looked for
-        is_clamped = is_clamped or (levels < 127 and bool(out.max() > levels))
-        if is_clamped:
-            torch.from_numpy(out).clamp_(-levels, levels)
-        return is_clamped
 
     def _factors_for(self, scales: Any) -> tuple[ChannelFactors, Tensor]:
         """Factors of these scales; those of the last array asked for are kept."""
