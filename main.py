@@ -49,7 +49,7 @@ auth auto_launch base_directory cache_classic cache_lru cache_none cache_ram cod
 cuda_device date_based_output date_output_format default_device depth_first_lists deterministic
 disable_all_custom_nodes disable_metadata dont_print_server enable_compress_response_body enable_cors_header
 extra_model_paths_config feature_flag front_end_root front_end_version gpu_only history_size initial_model
-input_directory list_feature_flags listen log_stdout max_upload_size models_directory multi_user offline
+input_directory list_feature_flags listen log_format log_stdout max_upload_size models_directory multi_user offline
 output_directory port preview_method preview_size queue_memory queue_resume quick_test_for_ci reserve_vram
 stream stream_budget stream_check temp_directory tls_certfile tls_keyfile user_directory verbose
 webhook_allow_private whitelist_custom_nodes
@@ -161,6 +161,7 @@ def start_engine(server: PromptServer) -> Any:
     """Queue, executor and the engine's thread; gives the queue."""
     from app.durable_queue import QueueChoices, open_queue
     from app.engine import Engine
+    from app.log_format import ENGINE_THREAD
     from comfy.interruption import interrupt_current_processing
     from comfy.memory import residency
     from comfy.memory.facts import device_facts
@@ -198,6 +199,7 @@ def start_engine(server: PromptServer) -> Any:
             node_info=lambda class_type: object_info.node_info(REGISTRY, class_type),
             interrupt=interrupt_current_processing,
             devices=device_facts,
+            is_alive=lambda: thread.is_alive(),
             explain=executor.explanations.get,
             web_directories=EXTENSION_WEB_DIRS,
         )
@@ -207,9 +209,10 @@ def start_engine(server: PromptServer) -> Any:
         before_prompt=lambda extra_data: previews.set_preview_method(extra_data.get("preview_method")),
         after_prompt=_collect_young,
     )
-    threading.Thread(
-        target=run_worker, args=(queue, executor, server, hooks), name="engine", daemon=True
-    ).start()
+    thread = threading.Thread(
+        target=run_worker, args=(queue, executor, server, hooks), name=ENGINE_THREAD, daemon=True
+    )
+    thread.start()
     return queue
 
 
@@ -372,11 +375,26 @@ def configure_devices() -> None:
         torch.use_deterministic_algorithms(True, warn_only=True)
 
 
+def _log_as_json() -> None:
+    """Every line of the log as a JSON object."""
+    from app.log_format import JsonFormatter
+
+    def running() -> str | None:
+        module = sys.modules.get("server")
+        instance = getattr(getattr(module, "PromptServer", None), "instance", None)
+        return getattr(instance, "last_prompt_id", None)
+
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(JsonFormatter(running))
+
+
 def main() -> int:
     """Runs the server; the exit status of the process."""
     logging.basicConfig(
         level=args.verbose, format="%(message)s", stream=sys.stdout if args.log_stdout else sys.stderr
     )
+    if args.log_format == "json":
+        _log_as_json()
     if unknown_arguments:
         logger.warning("These flags are not known here and are ignored: %s", " ".join(unknown_arguments))
     if idle := without_effect(args, HONOURED):

@@ -34,6 +34,7 @@ from app.graph_runs import GraphRuns
 from app.intake import OnPrompt, PromptIntake
 from app.listening import host_port, listen, tls_context
 from app.logs import Entry, LogBuffer, terminal_size
+from app.metrics import Metrics
 from app.middleware.connections import GUARD
 from app.middleware.origin import is_loopback as is_loopback
 from app.routes.application import MAX_HEADER_BYTES, add_all_routes, build_application, early_application
@@ -91,6 +92,7 @@ class PromptServer:
             intake=self.intake,
             roots=find_web_roots(self.config.front_end_root),
             rewrite_prompt=lambda body: self.trigger_on_prompt(body),
+            metrics=Metrics(self._now_values),
             running=lambda: (self.client_id, self.last_node_id),
             gate=Gate(KeyStore(folder_paths.get_user_directory())) if self.config.asks_for_keys else None,
         )
@@ -232,6 +234,22 @@ class PromptServer:
             for sid in tuple(self.logs.subscribers):
                 self.send_sync("logs", {"entries": [entry], "size": terminal_size()}, sid)
 
+    def _now_values(self) -> dict[str, float]:
+        """The gauges of /metrics."""
+        queue = self.context.attached.queue if self.context.attached is not None else None
+        running, pending = queue.get_current_queue_volatile() if queue is not None else ([], [])
+        return {
+            "queue_running": len(running),
+            "queue_pending": len(pending),
+            "event_sockets": len(self.hub.sockets),
+            "event_messages_dropped": self.hub.num_dropped,
+            "events_logged": len(self.hub.log),
+        }
+
+    def _count_prompts(self) -> None:
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self.context.metrics.queue_changed, self.prompt_queue)
+
     def _run_ended(self, run: ActiveRun, ended: Run, body: RunBody) -> None:
         webhook = body.get("webhook")
         if webhook is not None:
@@ -243,7 +261,7 @@ class PromptServer:
         """Hands in the engine; once, before `add_routes`."""
         self.context.attached = engine
         waiting = GraphRuns(engine, self.intake, self.loop)
-        self.queue_listeners.append(waiting.queue_changed)
+        self.queue_listeners += [waiting.queue_changed, self._count_prompts]
         self.context.workflow_runs = WorkflowRuns(engine, self.intake, waiting, self.hub)
         self.context.workflow_runs.on_end = self._run_ended
 

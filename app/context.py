@@ -19,6 +19,7 @@ from app.frontend import WebRoots
 from app.intake import PromptIntake
 from app.jobs import FinishedJobs
 from app.logs import LogBuffer
+from app.metrics import Metrics
 from app.packed_text import PackedText
 from app.runs.service import WorkflowRuns
 from app.users import UserStore
@@ -39,6 +40,7 @@ class Context:
     running: Callable[[], tuple[str | None, str | None]]
     """(client id, display node id) of what runs now, for a client that reconnects."""
     object_info: PackedText = field(default_factory=PackedText)
+    metrics: Metrics = field(default_factory=lambda: Metrics(dict))
     finished_jobs: FinishedJobs = field(default_factory=FinishedJobs)
     attached: Engine | None = None
     workflow_runs: WorkflowRuns | None = None

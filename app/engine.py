@@ -63,6 +63,11 @@ def no_explanation(_prompt_id: str) -> None:
     """An engine that explains nothing."""
 
 
+def always() -> bool:
+    """An engine without a thread of its own to lose."""
+    return True
+
+
 def no_devices() -> list[dict[str, Any]]:
     """A machine without a compute device to report."""
     return []
@@ -74,8 +79,8 @@ class Engine:
 
     `node_info(class_type)` is one entry of /object_info and may raise for a broken class; `class_types()`
     lists the names in their order. `interrupt()` asks the running prompt to stop. `devices()` are the entries
-    of /system_stats. `explain(prompt_id)` says per node why it ran or did not, None for a prompt it does not
-    know. `web_directories` is live: pack name -> folder served at /extensions/<pack name>.
+    of /system_stats. `is_alive()` tells whether queued prompts are still taken.
+    `explain(prompt_id)` says per node why it ran or did not, None for a prompt it does not know. `web_directories` is live: pack name -> folder served at /extensions/<pack name>.
     """
 
     queue: PromptQueue
@@ -84,5 +89,6 @@ class Engine:
     node_info: Callable[[str], Mapping[str, Any]]
     interrupt: Callable[[], None]
     devices: Callable[[], list[dict[str, Any]]] = no_devices
+    is_alive: Callable[[], bool] = always
     explain: Callable[[str], Mapping[str, Any] | None] = no_explanation
     web_directories: Mapping[str, str] = field(default_factory=dict)

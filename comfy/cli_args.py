@@ -100,6 +100,7 @@ _VALUES: dict[str, dict[str, Any]] = {
         "help": "whether ordinary nodes hand frames on one chunk at a time; auto: where batches exceed the budget",
     },
     "--stream-budget": {"type": float, "default": 1.0, "metavar": "GIB"},
+    "--log-format": {"choices": ["text", "json"], "default": "text"},
     "--initial-model": {"metavar": "NAME", "help": "checkpoint that answers the generation endpoints"},
     "--codec-maps-directory": {"metavar": "DIR", "help": "latent maps, scales and dictionaries of your own"},
 }

@@ -108,6 +108,7 @@ read    GET    /internal/files/{directory_type}
 read    GET    /codec
 read    GET    /codec/assets/{name}
 read    GET    /codec/info
+read    GET    /codec/latents/{prompt_id}
 read    GET    /codec/schema
 run     POST   /v1/images/generations
 run     POST   /v1/videos/generations

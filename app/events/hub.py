@@ -17,6 +17,7 @@ from typing import Any
 
 from aiohttp import web
 
+from app.events.direct import DirectWriter
 from app.events.log import EventLog
 from app.events.outbox import Message, Outbox, OutboxOverflowError
 
@@ -32,8 +33,15 @@ CLOSE_TIMEOUT_S = 1.0
 class Client:
     """One websocket: its outbox and the task that writes it out."""
 
-    def __init__(self, sid: str, socket: web.WebSocketResponse, abort: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        sid: str,
+        socket: web.WebSocketResponse,
+        abort: Callable[[], None],
+        transport: asyncio.WriteTransport | None = None,
+    ) -> None:
         self.sid, self.socket = sid, socket
+        self._direct = DirectWriter(transport)
         self.outbox = Outbox()
         self.is_numbered = False
         """Whether its JSON messages carry `seq`."""
@@ -46,7 +54,9 @@ class Client:
         self._pump = asyncio.create_task(self._write_out(), name=f"websocket {sid}")
 
     def push(self, message: Message) -> None:
-        """Queues a message; a client that left too much unread is cut off."""
+        """Sends a message to a client that keeps up, or queues it; one that left too much unread is cut off."""
+        if not self.outbox and not self._is_held() and not self.socket.closed and self._direct.write(message):
+            return
         try:
             self.outbox.push(message)
         except OutboxOverflowError as error:
@@ -57,6 +67,9 @@ class Client:
     def hold(self, seconds: float) -> None:
         """Lets messages wait in the outbox for that long; their order stays."""
         self._held_until = asyncio.get_running_loop().time() + seconds
+
+    def _is_held(self) -> bool:
+        return self._held_until > 0 and self._held_until > asyncio.get_running_loop().time()
 
     async def stop(self) -> None:
         """Ends the writing task."""
@@ -100,6 +113,7 @@ class EventHub:
         self._features = features
         self._clock = clock
         self.log = EventLog()
+        self._num_dropped = 0
         self._readers: Counter[str] = Counter()
         self._away: OrderedDict[str, float] = OrderedDict()
 
@@ -126,7 +140,13 @@ class EventHub:
             self.sockets_metadata.pop(client.sid, None)
             if client.is_numbered:
                 self._remember(client.sid)
+        self._num_dropped += client.outbox.num_dropped
         await client.stop()
+
+    @property
+    def num_dropped(self) -> int:
+        """Messages of progress that slow clients never got."""
+        return self._num_dropped + sum(client.outbox.num_dropped for client in self._clients.values())
 
     def start_reading(self, sid: str) -> None:
         """Events of a session are logged, whether or not a socket takes them, until `stop_reading`."""

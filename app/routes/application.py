@@ -15,10 +15,11 @@ from app.middleware.compression import compress_texts
 from app.middleware.connections import GUARD, tell_watchman
 from app.middleware.errors import translate_errors
 from app.middleware.headers import cors_headers, set_cache_control, set_offline_policy
+from app.middleware.measuring import measure
 from app.middleware.origin import answer_options, check_origin
 from app.middleware.size_limit import refuse_oversize
 from app.patience import Limits
-from app.routes import all_routes, internal, login, static, system
+from app.routes import all_routes, internal, login, observing, static, system
 
 MAX_HEADER_BYTES = 16 * 1024
 """Browsers send cookies of every local server to each port of this host; 8 KiB is sometimes too little."""
@@ -29,13 +30,14 @@ def build_application(config: ServerConfig) -> web.Application:
     is_open = config.cors_origin is not None
     middlewares = [
         tell_watchman,
+        measure,
         translate_errors,
         answer_options if is_open else check_origin,
         check_key,
         refuse_oversize,
     ]
     if config.compress_responses:
-        middlewares.insert(1, compress_texts)
+        middlewares.insert(2, compress_texts)
     application = web.Application(
         client_max_size=int(config.max_upload_bytes),
         middlewares=middlewares,
@@ -53,6 +55,7 @@ def early_application(context: Context) -> web.Application:
     """What can be answered before torch and the nodes are loaded: facts of a machine without accelerator."""
     application = build_application(context.config)
     application[CONTEXT] = context
+    application.add_routes(observing.ROUTES)
     if context.config.plain_cpu:
         for path in ("/system_stats", "/api/system_stats"):
             application.router.add_get(path, system.get_system_stats)
@@ -80,4 +83,5 @@ def add_all_routes(
                 taken.add((route.method, path))
                 web.RouteDef(route.method, path, route.handler, route.kwargs).register(application.router)
     application.add_routes(login.ROUTES)
+    application.add_routes(observing.ROUTES)
     application.add_routes(static.ROUTES)
