@@ -88,7 +88,7 @@ class FrameStreamInput(ABC):
                 type(self).__name__,
                 f"do_pull({max_frames}) returned {length} frames; at most {max_frames} may come",
             )
-        if length:
+        if length and self._last is None:
             self._last = self.frame_ops.cut(chunk, 0, 0)
         if length < max_frames:
             self._state = StreamState.ENDED

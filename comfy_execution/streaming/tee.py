@@ -159,10 +159,10 @@ class Lane:
         frames = self.ops.length(chunk)
         if frames < wanted:
             self.has_ended = True
+        if self._end_chunk is None or not frames:
+            self._end_chunk = chunk if not frames else self.ops.cut(chunk, 0, 0)
         if not frames:
-            self._end_chunk = chunk
             return
-        self._end_chunk = self.ops.cut(chunk, 0, 0)
         if self.live:
             is_shared = len(self.tee.live) > 1
             cost = self.tee.budget.cost(frames, self.ops.size_bytes(chunk)) if is_shared else 0
