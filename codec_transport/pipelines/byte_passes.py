@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 Int8Array = npt.NDArray[np.int8]
 
 
-def subtract_keyframe(now: Int8Array, then: Int8Array, spare: Int8Array, levels: int) -> bool:
+def subtract_keyframe(now: Int8Array, then: Int8Array, spare: Sequence[Int8Array], levels: int) -> bool:
     """now - then in place of `now`, clamped to the levels; true when something had to be clamped.
 
     spare: three rows of the length of `now`, overwritten. A difference that leaves -128..127 wraps, which
     shows in the signs: the operands differ in sign then, and the result has not the sign of the first.
     """
-    difference, signs, other_signs = spare[:3]
+    difference, signs, other_signs = spare[0], spare[1], spare[2]
     np.subtract(now, then, out=difference)
     np.bitwise_xor(now, then, out=signs)
     np.bitwise_xor(now, difference, out=other_signs)

@@ -66,7 +66,7 @@ class NumpyArithmetic:
         scales32 = _on_host(keyframe.scales)
         self._quantise(work, scales32, integers, clamp=bool((maxima > scales32).any()))
         # the floats of the scratch frame are no longer needed: four rows of bytes
-        spare = work.view(np.int8).reshape(4, -1)
+        spare = tuple(work.view(np.int8).reshape(4, -1))
         is_clamped = subtract_keyframe(
             integers, _on_host(keyframe.integers), spare, self._stream.layout.levels
         )

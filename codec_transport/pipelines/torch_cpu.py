@@ -39,7 +39,7 @@ class CpuTorchArithmetic(TorchArithmetic):
         self._work = torch.empty(shape, dtype=torch.float32)
         # views are made once: making one costs as much as a pass over a tenth of a frame
         self._work_bits = self._work.view(torch.int32)
-        self._spare = self._work.view(torch.int8).numpy().reshape(4, -1)
+        self._spare = tuple(self._work.view(torch.int8).numpy().reshape(4, -1))
         self._magnitudes = self._work.view(torch.int16).numpy().reshape(2, *shape)[0]
         self._rounding = torch.full((stream.num_channels, 1), _ROUNDING)
         self._cached: tuple[object, ChannelFactors, Tensor] | None = None
@@ -86,9 +86,10 @@ class CpuTorchArithmetic(TorchArithmetic):
         if saturate or latent.device.type != "cpu":
             return super().residual(latent, keyframe, saturate=saturate)
         values = self._cast(latent.detach(), saturate=False).reshape(self._shape)
-        integers = np.empty(self._work.numel(), np.int8)
-        out = torch.from_numpy(integers).view(self._shape)
+        shaped = np.empty(self._shape, np.int8)
+        out = torch.from_numpy(shaped)
         is_finite = self._quantise_values(values, keyframe.scales, out, clamp=True)
+        integers = shaped.reshape(-1)
         # the floats of the scratch frame are no longer needed
         then = _on_host(keyframe.integers)
         is_clamped = subtract_keyframe(integers, then, self._spare, self._stream.layout.levels)

@@ -111,9 +111,10 @@ class LatentFrame:
         if isinstance(self.data, memoryview) and (self.data.itemsize != 1 or not self.data.c_contiguous):
             raise MessageFieldError("data", self.data, "a contiguous view of single bytes")
         _check_uint32("seq", self.seq)
-        for name in ("keyframe", "done"):
-            if not isinstance(getattr(self, name), bool):
-                raise MessageFieldError(name, getattr(self, name), "true or false")
+        if not isinstance(self.keyframe, bool):
+            raise MessageFieldError("keyframe", self.keyframe, "true or false")
+        if not isinstance(self.done, bool):
+            raise MessageFieldError("done", self.done, "true or false")
         if self.finish_reason is not None:
             _check_text("finish_reason", self.finish_reason)
             if not self.done:

@@ -15,7 +15,7 @@ def test_every_pair_is_subtracted_and_clamped(levels):
     every = np.arange(-levels, levels + 1, dtype=np.int8)
     now, then = (np.ascontiguousarray(grid.reshape(-1)) for grid in np.meshgrid(every, every))
     expected = np.subtract(now, then, dtype=np.int16)
-    assert subtract_keyframe(now, then, np.empty((4, now.size), np.int8), levels)
+    assert subtract_keyframe(now, then, list(np.empty((4, now.size), np.int8)), levels)
     np.testing.assert_array_equal(now, np.clip(expected, -levels, levels))
 
 
@@ -37,7 +37,7 @@ def test_every_pair_is_subtracted_and_clamped(levels):
 def test_clamping_is_told_exactly(now, then, levels, is_clamped):
     values = np.array([0, now, 1], np.int8)
     keyframe = np.array([0, then, 1], np.int8)
-    assert subtract_keyframe(values, keyframe, np.empty((3, 3), np.int8), levels) is is_clamped
+    assert subtract_keyframe(values, keyframe, list(np.empty((3, 3), np.int8)), levels) is is_clamped
     assert values.tolist() == [0, max(-levels, min(levels, now - then)), 0]
 
 
