@@ -78,7 +78,10 @@ def one_cycle(group: Sequence[str], sources: Mapping[str, Sequence[str]]) -> lis
     while node not in position:
         position[node] = len(walk)
         walk.append(node)
-        node = next(source for source in sources[node] if source in inside)
+        for source in sources[node]:
+            if source in inside:
+                node = source
+                break
     return walk[position[node] :]
 
 

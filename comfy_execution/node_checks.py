@@ -28,26 +28,30 @@ from comfy_execution.socket_types import validate_node_input
 
 
 class LinkedFrom(NamedTuple):
-    """A good link, seen from its consumer. One is made per link of a prompt: a tuple is cheap to make."""
+    """A link, seen from its consumer."""
 
-    source_id: str
     link: list[Any]
     input_spec: InputSpec
 
 
 @dataclass(slots=True)
 class Inspection:
-    """What a look at one node gave. `linked_from` is the consumer through which it was reached first.
+    """What a look at one node gave. A large prompt makes many: empty parts share one empty value.
 
-    `received_types` are those of its links, and filled only when the class has a validator, which may ask for them.
+    `sources`: input name -> id of the linked node, for good links. `linked_from`: the consumer through which it was
+    reached first, and the name of that input. `received_types`: types of the linked outputs, None when nobody asks.
     """
 
     spec: NodeSpec | None = None
-    sources: Sequence[LinkedFrom] = ()
-    received_types: dict[str, Any] = field(default_factory=dict)
-    errors: list[ErrorEntry] = field(default_factory=list)
-    linked_from: LinkedFrom | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
+    received_types: dict[str, Any] | None = None
+    errors: Sequence[ErrorEntry] = ()
+    linked_from: tuple[str, str] | None = None
     may_run_validator: bool = False
+
+    def add(self, *errors: ErrorEntry) -> None:
+        """Adds what was found wrong."""
+        self.errors = [*self.errors, *errors]
 
 
 def inspect_node(node_id: str, prompt: Mapping[str, dict[str, Any]], specs: SpecSnapshot) -> Inspection:
@@ -57,23 +61,21 @@ def inspect_node(node_id: str, prompt: Mapping[str, dict[str, Any]], specs: Spec
     """
     node = prompt[node_id]
     spec = specs.spec(node["class_type"])
-    found = Inspection(spec=spec, may_run_validator=spec.behaviour.validator is not None)
     inputs = node["inputs"]
-    sources: list[LinkedFrom] = []
+    sources: dict[str, str] = {}
+    found = Inspection(spec, sources, may_run_validator=spec.behaviour.validator is not None)
+    if found.may_run_validator:
+        found.received_types = {}
     for name, input_spec in spec.inputs_for(inputs).items():
         if name not in inputs:
             if input_spec.required:
-                found.errors.append(
-                    entry("required_input_missing", "Required input is missing", name, input_name=name)
-                )
+                found.add(entry("required_input_missing", "Required input is missing", name, input_name=name))
                 found.may_run_validator = False
         elif isinstance(inputs[name], list):
-            source = _check_link(inputs[name], input_spec, prompt, specs, found)
-            if source is not None:
-                sources.append(source)
+            if _check_link(inputs[name], input_spec, spec, prompt, specs, found):
+                sources[name] = inputs[name][0]
         else:
             _check_literal(inputs, input_spec, spec, found)
-    found.sources = sources
     return found
 
 
@@ -140,37 +142,33 @@ def inner_exception_entry(error: Exception, linked_from: LinkedFrom) -> ErrorEnt
 def _check_link(
     link: list[Any],
     input_spec: InputSpec,
+    spec: NodeSpec,
     prompt: Mapping[str, dict[str, Any]],
     specs: SpecSnapshot,
     found: Inspection,
-) -> LinkedFrom | None:
-    """The link, when it is good; its errors go to `found`."""
+) -> bool:
+    """Whether the link is good; its errors go to `found`."""
     name = input_spec.name
     if len(link) != 2:
         text = "Bad linked input, must be a length-2 list of [node_id, slot_index]"
-        found.errors.append(input_entry("bad_linked_input", text, name, input_spec, received_value=link))
+        found.add(input_entry("bad_linked_input", text, name, input_spec, received_value=link))
         found.may_run_validator = False
-        return None
-    source_class = prompt[link[0]]["class_type"]
-    received = _output_type(specs, source_class, link[1])
+        return False
+    received = _output_type(specs, prompt[link[0]]["class_type"], link[1])
     if received is None:
-        return LinkedFrom(link[0], link, input_spec)
-    if found.may_run_validator:
+        return True
+    if found.received_types is not None:
         found.received_types[name] = received
-    checks_types = found.spec is None or not found.spec.behaviour.validates_types
-    if checks_types and not validate_node_input(received, input_spec.type):
-        found.errors.append(
-            input_entry(
-                "return_type_mismatch",
-                "Return type mismatch between linked nodes",
-                f"{name}, received_type({received}) mismatch input_type({input_spec.type})",
-                input_spec,
-                received_type=received,
-                linked_node=link,
-            )
+    if spec.behaviour.validates_types or validate_node_input(received, input_spec.type):
+        return True
+    details = f"{name}, received_type({received}) mismatch input_type({input_spec.type})"
+    text = "Return type mismatch between linked nodes"
+    found.add(
+        input_entry(
+            "return_type_mismatch", text, details, input_spec, received_type=received, linked_node=link
         )
-        return None
-    return LinkedFrom(link[0], link, input_spec)
+    )
+    return False
 
 
 def _output_type(specs: SpecSnapshot, class_type: str, slot: Any) -> Any:
@@ -190,7 +188,7 @@ def _check_literal(inputs: dict[str, Any], input_spec: InputSpec, spec: NodeSpec
     value, error = convert(input_spec, unwrapped(inputs[name]))
     inputs[name] = value
     if error is not None:
-        found.errors.append(error)
+        found.add(error)
         found.may_run_validator = False
         return
     behaviour = spec.behaviour
@@ -198,4 +196,4 @@ def _check_literal(inputs: dict[str, Any], input_spec: InputSpec, spec: NodeSpec
         return
     error = check_range(input_spec, value) or check_choice(input_spec, value)
     if error is not None:
-        found.errors.append(error)
+        found.add(error)

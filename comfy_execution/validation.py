@@ -48,11 +48,10 @@ async def validate_prompt(
     if error is not None:
         return False, error, [], {}
     chosen = None if partial_execution_list is None else {str(target) for target in partial_execution_list}
-    outputs = [
-        node_id
-        for node_id, node in prompt.items()
-        if (chosen is None or node_id in chosen) and _is_output(specs, node["class_type"])
-    ]
+    candidates = [node_id for node_id in prompt if chosen is None or node_id in chosen]
+    class_types = {prompt[node_id]["class_type"] for node_id in candidates}
+    output_classes = {class_type for class_type in class_types if _is_output(specs, class_type)}
+    outputs = [node_id for node_id in candidates if prompt[node_id]["class_type"] in output_classes]
     if not outputs:
         return False, _error("prompt_no_outputs", "Prompt has no outputs", ""), [], {}
     return await PromptCheck(prompt_id, prompt, specs).run(outputs)
@@ -108,7 +107,7 @@ class PromptCheck:
     def triples(self) -> dict[str, tuple[bool, list[ErrorEntry], str]]:
         """(good, own errors, id) of every node that was looked at."""
         return {
-            node_id: (node_id in self._good, inspection.errors, node_id)
+            node_id: (node_id in self._good, list(inspection.errors), node_id)
             for node_id, inspection in self._inspections.items()
         }
 
@@ -117,23 +116,23 @@ class PromptCheck:
 
         The loop this runs on is the server's: it gets a turn between batches of nodes.
         """
-        path: list[tuple[str, Iterator[LinkedFrom]]] = [(output_id, self._inspect(output_id, None))]
+        known, left = self._inspections, self._sources_first
+        path = [(output_id, self._inspect(output_id, None))]
         while path:
             node_id, remaining = path[-1]
-            for link in remaining:
-                source_id = link.source_id
-                if source_id not in self._inspections:
-                    path.append((source_id, self._inspect(source_id, link)))
-                    if len(self._inspections) % NODES_PER_TURN == 0:
+            for name, source_id in remaining:
+                if source_id not in known:
+                    path.append((source_id, self._inspect(source_id, (node_id, name))))
+                    if len(known) % NODES_PER_TURN == 0:
                         await asyncio.sleep(0)
                     break
-                if source_id not in self._sources_first:
+                if source_id not in left:
                     self._has_cycle = True
             else:
                 path.pop()
-                self._sources_first[node_id] = None
+                left[node_id] = None
 
-    def _inspect(self, node_id: str, linked_from: LinkedFrom | None) -> Iterator[LinkedFrom]:
+    def _inspect(self, node_id: str, linked_from: tuple[str, str] | None) -> Iterator[tuple[str, str]]:
         try:
             inspection = inspect_node(node_id, self._prompt, self._specs)
         except Exception as error:
@@ -141,40 +140,40 @@ class PromptCheck:
             inspection = Inspection(errors=[self._exception(error, linked_from)])
         inspection.linked_from = linked_from
         self._inspections[node_id] = inspection
-        return iter(inspection.sources)
+        return iter(inspection.sources.items())
 
     def _mark_cycles(self) -> None:
         sources = {
-            node_id: [link.source_id for link in inspection.sources]
-            for node_id, inspection in self._inspections.items()
+            node_id: list(inspection.sources.values()) for node_id, inspection in self._inspections.items()
         }
         for group in strongly_connected(sources):
             cycle = one_cycle(group, sources)
             for node_id in cycle[:MAX_NODES_REPORTED]:
-                self._inspections[node_id].errors.append(cycle_entry(node_id, cycle, self._prompt))
+                self._inspections[node_id].add(cycle_entry(node_id, cycle, self._prompt))
 
     async def _judge(self) -> None:
         """The classes' own validators, and the verdicts: sources come before what needs them, except in a cycle."""
+        good = self._good
         for node_id in self._sources_first:
             inspection = self._inspections[node_id]
             if inspection.may_run_validator:
                 try:
-                    inspection.errors += await run_validator(
-                        self._prompt_id, node_id, self._prompt[node_id], inspection
+                    inspection.add(
+                        *await run_validator(self._prompt_id, node_id, self._prompt[node_id], inspection)
                     )
                 except Exception as error:
                     # Foreign code: its failure is the answer.
                     inspection.errors = [self._exception(error, inspection.linked_from)]
-            if inspection.errors:
-                continue
-            for link in inspection.sources:
-                if link.source_id not in self._good:
-                    break
-            else:
-                self._good.add(node_id)
+            if not inspection.errors and good.issuperset(inspection.sources.values()):
+                good.add(node_id)
 
-    def _exception(self, error: Exception, linked_from: LinkedFrom | None) -> ErrorEntry:
-        return exception_entry(error) if linked_from is None else inner_exception_entry(error, linked_from)
+    def _exception(self, error: Exception, linked_from: tuple[str, str] | None) -> ErrorEntry:
+        if linked_from is None:
+            return exception_entry(error)
+        consumer_id, name = linked_from
+        inputs = self._prompt[consumer_id]["inputs"]
+        spec = self._specs.spec(self._prompt[consumer_id]["class_type"])
+        return inner_exception_entry(error, LinkedFrom(inputs[name], spec.inputs_for(inputs)[name]))
 
     def _node_errors(self, bad_outputs: Sequence[str]) -> dict[str, Any]:
         found: dict[str, Any] = {
@@ -195,10 +194,10 @@ class PromptCheck:
                 node_id = stack.pop()
                 if node_id in found:
                     found[node_id]["dependent_outputs"].append(output_id)
-                for link in self._inspections[node_id].sources:
-                    if link.source_id not in seen and link.source_id not in self._good:
-                        seen.add(link.source_id)
-                        stack.append(link.source_id)
+                for source_id in self._inspections[node_id].sources.values():
+                    if source_id not in seen and source_id not in self._good:
+                        seen.add(source_id)
+                        stack.append(source_id)
         return found
 
 
