@@ -10,7 +10,7 @@ the last of a long run always arrive. A client that leaves `max_bytes` unread, o
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MAX_DROPPABLE = 128
 """A sampler's steps fit; 200 clients with full queues of progress maps stay within a few MiB (shared text)."""
@@ -43,6 +43,8 @@ class Message:
     droppable: bool = False
     prompt_id: str | None = None
     """The prompt that a JSON event tells of."""
+    frame: bytes | None = field(default=None, init=False, repr=False, compare=False)
+    """The websocket frame, once `app.events.direct` has made it."""
 
 
 class Outbox:

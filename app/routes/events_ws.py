@@ -25,7 +25,7 @@ async def get_ws(request: web.Request) -> web.WebSocketResponse:
     await socket.prepare(request)
     sid = request.query.get("clientId") or uuid.uuid4().hex
     transport = request.transport
-    client = Client(sid, socket, transport.abort if transport is not None else _nothing)
+    client = Client(sid, socket, transport.abort if transport is not None else _nothing, transport)
     context.hub.connect(client, _greeting(context, sid, resumes=after is not None), after)
     try:
         async for message in socket:
