@@ -135,6 +135,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             kinds = made(source, space, read_prompts(args.prompts), choice, args.pipelines)
         for kind in sorted(kind for kind in kinds if kind[2] in args.pipelines):
             trained = train(kinds[kind], kind[1])
+            if trained.share >= trained.gzip_share:
+                sys.stdout.write(f"{' '.join(kind)}: not written, gzip saves as much without a dictionary\n")
+                continue
             path = write_dictionary(args.output, *kind, trained.content)
             sys.stdout.write(report(kind, trained, path))
     except (CodecError, WeightsError, OSError) as error:
