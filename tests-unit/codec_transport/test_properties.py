@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from codec_transport.errors import RemoteProtocolError
 from codec_transport.pipelines.decoder import LatentStreamDecoder
-from codec_transport.wire.codings import BodyDecoder, body_coder
+from codec_transport.wire.codings import KNOWN_CODINGS, BodyDecoder, body_coder
 from codec_transport.wire.decoder import (
     decode_latent_frame_msgpack,
     decode_latent_frame_protobuf,
@@ -25,6 +26,8 @@ from codec_transport.wire.msgpack_format import NEED_DATA
 from codec_transport.wire.session import ReceivingSession
 
 FORMATS = ["msgpack", "protobuf"]
+DATA = Path(__file__).parents[1] / "data" / "vectors" / "codec" / "compressed"
+DICTIONARY = (DATA / "sd-vae-ft-mse-msgpack-int8-v1.dict").read_bytes()
 
 
 @st.composite
@@ -161,15 +164,28 @@ def test_any_message_decodes_or_is_a_remote_error(decode, message):
     assert isinstance(decoded, LatentStreamHeader | LatentFrame)
 
 
-@settings(deadline=None, max_examples=50)
+@pytest.mark.parametrize("coding", KNOWN_CODINGS)
+@settings(deadline=None, max_examples=40)
 @given(
-    messages=st.lists(st.lists(st.binary(max_size=300), max_size=3), max_size=6), noise=st.binary(max_size=60)
+    messages=st.lists(st.lists(st.binary(max_size=300), max_size=3), max_size=6),
+    edits=st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 255)), max_size=4),
+    noise=st.binary(max_size=60),
 )
-def test_coded_body_unfolds_message_by_message_and_noise_is_a_remote_error(messages, noise):
-    coder, decoder = body_coder("gzip"), BodyDecoder("gzip", max_bytes=10_000)
+def test_coded_body_unfolds_message_by_message_and_damage_is_a_remote_error(coding, messages, edits, noise):
+    dictionary = DICTIONARY if coding == "zstd" else None
+    coder = body_coder(coding, dictionary=dictionary)
+    decoder = BodyDecoder(coding, max_bytes=10_000, dictionary=dictionary)
+    body = bytearray()
     for message in messages:
-        assert decoder.feed(b"".join(coder.message(message))) == b"".join(message)
-    try:
-        BodyDecoder("gzip", max_bytes=100).feed(noise)
-    except RemoteProtocolError:
-        return
+        coded = b"".join(coder.message(message))
+        body += coded
+        assert decoder.feed(coded) == b"".join(message)
+    for place, byte in edits:
+        if body:
+            body[place % len(body)] = byte
+    for damaged in (bytes(body), noise, bytes(body) + noise):
+        try:
+            unfolded = BodyDecoder(coding, max_bytes=10_000, dictionary=dictionary).feed(damaged)
+        except RemoteProtocolError:
+            continue
+        assert len(unfolded) <= 10_000
