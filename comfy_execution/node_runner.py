@@ -92,28 +92,40 @@ def call_node(
 
     Raises: whatever the node raises; InterruptProcessingException before a call when the user asked to stop.
     """
+    return gathered_calls(
+        [
+            call_once(plan, i, arguments, on_blocked)
+            for i, arguments in enumerate(mapped_inputs(inputs, plan.spec.input_is_list))
+        ]
+    )
+
+
+def gathered_calls(returned: list[Any]) -> list[Any] | Coroutine[Any, Any, list[Any]]:
+    """What calls returned, or a coroutine that waits for those that are tasks."""
+    return _gathered(returned) if any(isinstance(item, asyncio.Task) for item in returned) else returned
+
+
+def call_once(plan: CallPlan, index: int, arguments: Mapping[str, Any], on_blocked: OnBlocked) -> Any:
+    """Calls the node's function for one index: what it returned, a task for an async one, a silent blocker if blocked.
+
+    Raises: as `call_node`.
+    """
     spec = plan.spec
-    returned: list[Any] = []
-    num_pending = 0
-    for i, arguments in enumerate(mapped_inputs(inputs, spec.input_is_list)):
-        blocker = blocker_in(arguments, spec.input_is_list)
-        if blocker is not None:
-            if blocker.message is not None:
-                on_blocked(blocker.message)
-            returned.append(_SILENT)
-            continue
-        throw_exception_if_processing_interrupted()
-        token = executing.set(ExecutionContext(plan.prompt_id, plan.node_id, i))
-        try:
-            GraphBuilder.set_default_prefix(plan.node_id, i, 0)
-            result = spec.behaviour.call(plan.instance, arguments, plan.hidden)
-            if _is_awaitable(result):
-                num_pending += 1
-                result = asyncio.get_running_loop().create_task(_awaited(result), context=copy_context())
-            returned.append(result)
-        finally:
-            executing.reset(token)
-    return _gathered(returned) if num_pending else returned
+    blocker = blocker_in(arguments, spec.input_is_list)
+    if blocker is not None:
+        if blocker.message is not None:
+            on_blocked(blocker.message)
+        return _SILENT
+    throw_exception_if_processing_interrupted()
+    token = executing.set(ExecutionContext(plan.prompt_id, plan.node_id, index))
+    try:
+        GraphBuilder.set_default_prefix(plan.node_id, index, 0)
+        result = spec.behaviour.call(plan.instance, arguments, plan.hidden)
+        if _is_awaitable(result):
+            return asyncio.get_running_loop().create_task(_awaited(result), context=copy_context())
+        return result
+    finally:
+        executing.reset(token)
 
 
 def merge_results(spec: NodeSpec, returned: Sequence[Any]) -> NodeResult:

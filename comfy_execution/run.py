@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +22,16 @@ from comfy_execution.errors import NodeResultError
 from comfy_execution.expansion import collect_results, join_prompt
 from comfy_execution.inputs import GatheredInputs
 from comfy_execution.interrupts import InterruptWatch
+from comfy_execution.lists import ChainError, ChainNode, ChainView, ListChain, can_chain, list_length
 from comfy_execution.node_runner import (
     CallPlan,
     ExpansionPart,
     NodeResult,
+    OnBlocked,
     blocker_in,
     call_node,
+    call_once,
+    gathered_calls,
     mapped_inputs,
     merge_results,
 )
@@ -82,6 +86,9 @@ class PromptRun:
         state.opened = self.streams.outputs
         self._expanding: dict[str, _Expanding] = {}
         self._tasks: dict[asyncio.Task[list[Any]], str] = {}
+        self._chained: dict[str, list[Any]] = {}
+        """Calls that were made already, item by item with the node's sources."""
+        self._dropped: dict[str, frozenset[int]] = {}
         self._reshown: set[str] = set()
         self.executed: dict[str, None] = {}
         self.ui: dict[str, Mapping[str, Any]] = {}
@@ -141,8 +148,8 @@ class PromptRun:
                 and self._open_wire(node_id, scheduler)
             ):
                 return
-            self._context.progress.start_progress(node_id)
-            self._context.messages.executing(node_id)
+            if node_id not in self._chained:
+                self._start(node_id)
             gathered = self._state.inputs(node_id)
             plan = self._state.call_plan(node_id)
             if gathered.missing and spec.behaviour.lazy_check is not None:
@@ -154,16 +161,52 @@ class PromptRun:
             opening = self.streams.opening(plan, gathered.values, is_fused=is_fused)
             if opening is not None:
                 plan = opening.plan
-            returned = call_node(plan, gathered.values, lambda text: self._blocked(plan, text))
+            returned = self._calls(plan, gathered, scheduler, is_plain=opening is None)
             if isinstance(returned, list):
                 await self._take(node_id, returned, scheduler)
             else:
                 self._tasks[asyncio.get_running_loop().create_task(returned)] = node_id
         except InterruptProcessingException:
             self._interrupted(node_id, scheduler)
+        except ChainError as failed:
+            self._failed(node_id, failed.error, failed.inputs, scheduler, at=failed.node_id)
         except BaseException as error:
             # Foreign code: whatever it raises ends the prompt, never the engine.
             self._failed(node_id, error, gathered.values, scheduler)
+
+    def _start(self, node_id: str) -> None:
+        """Tells that a node runs from now on."""
+        self._context.progress.start_progress(node_id)
+        self._context.messages.executing(node_id)
+
+    def _calls(
+        self, plan: CallPlan, gathered: GatheredInputs, scheduler: Scheduler, *, is_plain: bool
+    ) -> list[Any] | Coroutine[Any, Any, list[Any]]:
+        """Makes a node's calls: in one go, or those that a depth-first chain has not made, or as its head."""
+        begun = self._chained.pop(plan.node_id, None)
+        if begun is not None:
+            mapped = enumerate(mapped_inputs(gathered.values, plan.spec.input_is_list))
+            rest = [call_once(plan, i, args, self._on_blocked(plan)) for i, args in mapped if i >= len(begun)]
+            return gathered_calls([*begun, *rest])
+        num_items = list_length(gathered.values)
+        if num_items < 2 or not is_plain or not can_chain(plan.spec):
+            return call_node(plan, gathered.values, self._on_blocked(plan))
+        node_id = plan.node_id
+        head = ChainNode(plan, scheduler.graph[node_id], self._context.prompt.get_node(node_id))
+        chain = ListChain(head, num_items, self._chain_view(), self.streams.policy)
+        returned = chain.run(gathered.values)
+        for member in [*chain.nodes.values(), *chain.left.values()]:
+            self._dropped[member.node_id] = member.droppable
+            if member is not head and member.returned:
+                self._chained[member.node_id] = member.returned
+        return gathered_calls(returned)
+
+    def _chain_view(self) -> ChainView:
+        state, prompt = self._state, self._context.prompt
+        return ChainView(state.outputs, prompt.get_node, state.call_plan, self._start, self._on_blocked)
+
+    def _on_blocked(self, plan: CallPlan) -> OnBlocked:
+        return lambda text: self._blocked(plan, text)
 
     async def _take(self, node_id: str, returned: list[Any], scheduler: Scheduler) -> None:
         """What the node's calls returned: results, or sinks that have to be driven first."""
@@ -185,14 +228,16 @@ class PromptRun:
         if ui is not None:
             self._show(node_id, ui)
         if result.expansion is None:
-            self._finish(node_id, CacheEntry(result.outputs, ui), scheduler)
+            dropped = self._dropped.pop(node_id, frozenset())
+            outputs = [[] if i in dropped else values for i, values in enumerate(result.outputs)]
+            self._finish(node_id, CacheEntry(outputs if dropped else result.outputs, ui, dropped), scheduler)
             return
         self.streams.expanded(node_id)
         expansion = join_prompt(self._context.prompt, node_id, result.expansion)
         self._expanding[node_id] = _Expanding(result.expansion, ui)
-        outputs = await self._state.add_expansion(node_id, expansion.nodes)
-        self.fusion.expanded(outputs)
-        scheduler.handle(NodeExpanded(node_id, expansion.results, outputs))
+        output_ids = await self._state.add_expansion(node_id, expansion.nodes)
+        self.fusion.expanded(output_ids)
+        scheduler.handle(NodeExpanded(node_id, expansion.results, output_ids))
 
     def _collect(self, node_id: str, scheduler: Scheduler) -> None:
         expanding = self._expanding.pop(node_id)
@@ -337,10 +382,17 @@ class PromptRun:
         self._tasks.clear()
 
     def _failed(
-        self, node_id: str, error: BaseException, inputs: Mapping[str, Iterable[Any]], scheduler: Scheduler
+        self,
+        node_id: str,
+        error: BaseException,
+        inputs: Mapping[str, Iterable[Any]],
+        scheduler: Scheduler,
+        *,
+        at: str | None = None,
     ) -> None:
+        """The prompt ends with an error of the node `at`, which is `node_id` unless it ran ahead of its turn."""
         known = self._context.prompt.original_prompt
-        self.report = error_report(self._position(node_id), error, inputs, known)
+        self.report = error_report(self._position(at or node_id), error, inputs, known)
         scheduler.handle(NodeFailed(node_id))
 
     def _interrupted(self, node_id: str, scheduler: Scheduler) -> None:

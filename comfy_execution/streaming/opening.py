@@ -7,6 +7,7 @@ contexts and async functions are handled as for every other node.
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any
@@ -29,6 +30,8 @@ from comfy_execution.streaming.frame_wise import FrameWise
 from comfy_execution.streaming.member import Member
 from comfy_execution.streaming.sinks import AsyncGeneratorSink, GeneratorSink, collected
 from comfy_execution.streaming.tee import Branch, Lane
+
+logger = logging.getLogger(__name__)
 
 _NO_ROLES = StreamRoles()
 
@@ -166,8 +169,22 @@ class Opening:
             for slot, output in enumerate(spec.outputs)
             if any(kind in self._wiring.frame_kinds for kind in _type_set(output.type))
         }
-        group = FrameWise(plan.node_id, call, inputs, per_frame, lanes, spec.streams.grain)
+        size = self._dimensions(member, inputs)
+        group = FrameWise(plan.node_id, call, inputs, per_frame, lanes, spec.streams.grain, size)
         return tuple(group.streams.get(slot) for slot in range(len(spec.outputs)))
+
+    def _dimensions(self, member: Member, inputs: Mapping[str, Any]) -> tuple[int, int] | None:
+        """(width, height) of a frame-wise node's frames, where it says how they follow from what goes in."""
+        plan, spec = self._plan, self._plan.spec
+        known = next((branch.source.get_dimensions() for branch in member.inputs), None)
+        if known is None or spec.streams is None or not spec.streams.shapes:
+            return None
+        try:
+            shape = spec.behaviour.stream_shape(plan.instance, (known[1], known[0], 3), inputs)
+        except Exception as error:  # an author's estimate: the run goes on without it
+            logger.warning("node %s: its stream_shape raised %r", plan.node_id, error)
+            return None
+        return None if shape is None else (int(shape[1]), int(shape[0]))
 
     def _in_grains(self, inputs: Mapping[str, Any], hidden: Mapping[str, Any]) -> Any:
         """The ordinary run of a node with a grain: the same calls as the streamed run makes, joined to batches."""
