@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 from comfy_execution.caching.base import ResultCache
 from comfy_execution.caching.classic import ClassicCache
 from comfy_execution.caching.lru import LruCache
+from comfy_execution.caching.memory import free_memory_bytes, total_memory_bytes
 from comfy_execution.caching.none import NoCache
 from comfy_execution.caching.ram import RamCache
 
@@ -50,25 +49,8 @@ def make_cache(cache_type: CacheType, arguments: Mapping[str, Any] | None = None
     return ClassicCache()
 
 
-def default_headroom_bytes() -> int:
-    """Free memory below which the RAM mode starts to forget."""
+def default_headroom_bytes(root: Path = Path("/")) -> int:
+    """Free memory below which the RAM mode starts to forget; never more than half of what there is."""
     low, high = _HEADROOM_LIMITS_GIB
-    return int(min(max(_memory_bytes("MemTotal:") * _HEADROOM_SHARE, low * _GIB), high * _GIB))
-
-
-def free_memory_bytes() -> int:
-    """Memory that can be had without swapping; where the system does not tell, as much as one could want."""
-    return _memory_bytes("MemAvailable:")
-
-
-def _memory_bytes(field: str) -> int:
-    try:
-        with Path("/proc/meminfo").open(encoding="ascii") as lines:
-            for line in lines:
-                if line.startswith(field):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pages = {"MemTotal:": "SC_PHYS_PAGES", "MemAvailable:": "SC_AVPHYS_PAGES"}[field]
-        if pages in getattr(os, "sysconf_names", {}):
-            return os.sysconf(pages) * os.sysconf("SC_PAGE_SIZE")
-    return sys.maxsize
+    total = total_memory_bytes(root)
+    return int(min(max(total * _HEADROOM_SHARE, low * _GIB), high * _GIB, total // 2))

@@ -9,7 +9,7 @@ import pytest
 from comfy_execution.caching.base import CacheEntry
 from comfy_execution.caching.classic import ClassicCache
 from comfy_execution.caching.lru import LruCache
-from comfy_execution.caching.modes import CacheType, default_headroom_bytes, free_memory_bytes, make_cache
+from comfy_execution.caching.modes import CacheType, default_headroom_bytes, make_cache
 from comfy_execution.caching.none import NoCache
 from comfy_execution.caching.ram import RamCache, size_of
 
@@ -134,5 +134,4 @@ def test_modes_make_their_caches() -> None:
     ram = make_cache(CacheType.RAM_PRESSURE, {"ram": 1.5})
     assert isinstance(ram, RamCache)
     assert ram.headroom_bytes == 1.5 * 1024**3
-    assert 2 * 1024**3 <= default_headroom_bytes() <= 10 * 1024**3
-    assert free_memory_bytes() > 0
+    assert 0 < default_headroom_bytes() <= 10 * 1024**3
