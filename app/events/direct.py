@@ -41,10 +41,10 @@ class DirectWriter:
     def __init__(self, transport: asyncio.WriteTransport | None) -> None:
         self._transport = transport
 
-    def write(self, message: Message) -> bool:
-        """Sends a message if nothing waits to be sent; whether it did."""
+    def write(self, frames: bytes) -> bool:
+        """Sends whole frames if nothing waits to be sent; whether it did."""
         transport = self._transport
         if transport is None or transport.is_closing() or transport.get_write_buffer_size() > 0:
             return False
-        transport.write(frame_of(message))
+        transport.write(frames)
         return True

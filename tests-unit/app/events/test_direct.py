@@ -10,6 +10,8 @@ import pytest
 from app.events.direct import DirectWriter, frame_of
 from app.events.outbox import Message
 
+FRAME = b"\x81\x05hello"
+
 
 class Wire(asyncio.WriteTransport):
     """A transport that keeps what is written; `unsent` bytes wait in it."""
@@ -51,12 +53,12 @@ def test_one_frame_serves_all_receivers() -> None:
 
 def test_a_connection_that_lags_or_closes_is_not_written_to() -> None:
     for wire in (Wire(unsent=1), Wire(closing=True)):
-        assert DirectWriter(wire).write(Message("hello")) is False
+        assert DirectWriter(wire).write(FRAME) is False
         assert wire.written == b""
-    assert DirectWriter(None).write(Message("hello")) is False
+    assert DirectWriter(None).write(FRAME) is False
     wire = Wire()
-    assert DirectWriter(wire).write(Message("hello")) is True
-    assert wire.written == b"\x81\x05hello"
+    assert DirectWriter(wire).write(FRAME) is True
+    assert wire.written == FRAME
 
 
 @pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536, 200_000])
@@ -81,3 +83,34 @@ async def test_order_is_kept_while_a_client_falls_behind_and_catches_up(served: 
         served.run_in_thread(burst)
         indices = [(await socket.receive_json())["data"]["index"] for _ in range(400)]
         assert indices == list(range(400))
+
+
+async def test_progress_for_all_is_gathered_and_its_order_with_other_messages_stays(served: Any) -> None:
+    sockets = [await served.connect(f"c{number}") for number in range(40)]
+    for socket in sockets:
+        await socket.receive_json()
+
+    def run() -> None:
+        for index in range(30):
+            served.server.send_sync("progress_state", {"index": index})
+            served.server.send_sync("progress", {"index": index})
+        served.server.send_sync("status", {"end": True})
+
+    served.run_in_thread(run)
+    for socket in sockets:
+        seen = [await socket.receive_json() for _ in range(61)]
+        assert [m["data"].get("index") for m in seen if m["type"] == "progress"] == list(range(30))
+        assert [m["type"] for m in seen[:2]] == ["progress_state", "progress"]
+        assert seen[-1] == {"type": "status", "data": {"end": True}}
+        await socket.close()
+
+
+async def test_gathered_progress_goes_out_without_another_message(served: Any) -> None:
+    sockets = [await served.connect(f"c{number}") for number in range(40)]
+    for socket in sockets:
+        await socket.receive_json()
+    for value in (1, 2):
+        served.run_in_thread(lambda value=value: served.server.send_sync("progress", {"value": value}))
+    for socket in sockets:
+        assert [(await socket.receive_json())["data"]["value"] for _ in range(2)] == [1, 2]
+        await socket.close()
