@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
+from multidict import MultiDictProxy
 
 from app.errors import RequestError
 from app.strict_json import parse_json
@@ -46,6 +48,14 @@ async def read_json_object(request: web.Request) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise RequestError("invalid_body", f"must be a JSON object, got {type(value).__name__}")
     return value
+
+
+async def read_form(request: web.Request) -> MultiDictProxy[str | bytearray | bytes | web.FileField]:
+    """The fields of a form. Raises: RequestError when the body is none."""
+    try:
+        return await request.post()
+    except (ValueError, AssertionError, LookupError, HttpProcessingError) as error:
+        raise RequestError("invalid_form", "is no readable form of the kind that its type says") from error
 
 
 def depth_exceeds(value: Any, limit: int) -> bool:

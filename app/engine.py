@@ -80,7 +80,8 @@ class Engine:
     `node_info(class_type)` is one entry of /object_info and may raise for a broken class; `class_types()`
     lists the names in their order. `interrupt()` asks the running prompt to stop. `devices()` are the entries
     of /system_stats. `is_alive()` tells whether queued prompts are still taken.
-    `explain(prompt_id)` says per node why it ran or did not, None for a prompt it does not know. `web_directories` is live: pack name -> folder served at /extensions/<pack name>.
+    `explain(prompt_id)` says per node why it ran or did not, None for a prompt it does not know.
+    `web_directories` is live: pack name -> folder served at /extensions/<pack name>.
     """
 
     queue: PromptQueue

@@ -20,6 +20,7 @@ from app.middleware.origin import answer_options, check_origin
 from app.middleware.size_limit import refuse_oversize
 from app.patience import Limits
 from app.routes import all_routes, internal, login, observing, static, system
+from app.routes.reference import add_reference
 
 MAX_HEADER_BYTES = 16 * 1024
 """Browsers send cookies of every local server to each port of this host; 8 KiB is sometimes too little."""
@@ -84,4 +85,5 @@ def add_all_routes(
                 web.RouteDef(route.method, path, route.handler, route.kwargs).register(application.router)
     application.add_routes(login.ROUTES)
     application.add_routes(observing.ROUTES)
+    add_reference(application)
     application.add_routes(static.ROUTES)

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from app.auth.cookies import COOKIE_NAME, LIFETIME_S
 from app.auth.store import KeyFileError
+from app.bodies import read_form
 from app.context import context_of
 from app.errors import AppError
 from app.middleware.origin import same_origin
@@ -66,7 +67,7 @@ async def post_login(request: web.Request) -> web.Response:
         raise LoginError("a page of another site sent this form")
     if (request.content_length or 0) > MAX_FORM_BYTES:
         return _page("/", "That is not a key.", 413)
-    form = await request.post()
+    form = await read_form(request)
     target = local_target(form.get("next"))
     gate = context_of(request).gate
     if gate is None:

@@ -12,6 +12,7 @@ from aiohttp import web
 from multidict import MultiDictProxy
 
 import folder_paths
+from app.bodies import read_form
 from app.errors import RequestError
 from app.pictures import masked_png
 from app.uploads import checked_name, place, upload_folder
@@ -21,14 +22,14 @@ Form = MultiDictProxy[str | bytearray | bytes | web.FileField]
 
 async def post_image(request: web.Request) -> web.Response:
     """Stores a file of any kind and answers where it is."""
-    form = await _form(request)
+    form = await read_form(request)
     upload = _file_of(form)
     return await _store(form, upload.filename, upload)
 
 
 async def post_mask(request: web.Request) -> web.Response:
     """Puts the upload's alpha on the original picture and stores the result as PNG."""
-    form = await _form(request)
+    form = await read_form(request)
     upload = _file_of(form)
     original = _original(form)
     if not original.is_file():
@@ -49,13 +50,6 @@ async def _store(form: Form, filename: str | None, content: web.FileField | byte
 
 def _answer(form: Form, name: str) -> dict[str, str]:
     return {"name": name, "subfolder": _text(form, "subfolder", ""), "type": _text(form, "type", "input")}
-
-
-async def _form(request: web.Request) -> Form:
-    try:
-        return await request.post()
-    except (ValueError, AssertionError, LookupError) as error:
-        raise RequestError("invalid_form", "must be multipart/form-data with an image file") from error
 
 
 def _file_of(form: Form) -> web.FileField:
