@@ -1,7 +1,8 @@
 """Recorded conversations with the peer, replayed against a whole server: every message and answer is equal.
 
-The node pack, the recordings and the tool that compares are data (`tests-unit/data/traces`). The tool runs once
-over all cases, in their order and on a fresh server, because file counters go on from case to case.
+The node pack, the recordings and the tool that compares are data (`tests-unit/data/traces`). The tool runs over all
+cases, in their order and on a fresh server, because file counters go on from case to case. It does so with two seeds
+of Python's hashes: no message may depend on the order of a set.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ ON_PURPOSE = {
 }
 
 
-@pytest.fixture(scope="module")
-def verdicts(start_server: Any) -> dict[str, str]:
+@pytest.fixture(scope="module", params=["1", "20261120"])
+def verdicts(start_server: Any, request: pytest.FixtureRequest) -> dict[str, str]:
     """Case name -> the tool's line about it."""
-    server = start_server("--cache-classic", packs=(TRACES / "contract_nodes",))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONHASHSEED", request.param)
+        server = start_server("--cache-classic", "--queue-memory", packs=(TRACES / "contract_nodes",))
     cases = [name for name in CASES if name not in ON_PURPOSE]
     command = [sys.executable, str(TRACES / "trace_tool.py"), "check", "--url", server.url, *cases]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
