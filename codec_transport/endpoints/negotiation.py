@@ -202,6 +202,7 @@ class _Negotiation:
         delivery = self._stream_choice(model) if wants_latents else None
         width, height = self._size(model)
         num_frames, fps = self._frames(model)
+        self._check_clip(model, width * height * num_frames)
         is_single = wants_latents or self.endpoint is Endpoint.VIDEOS
         num_images = fields.whole("n", least=1, most=1 if is_single else limits.max_images)
         latents = None
@@ -340,6 +341,15 @@ class _Negotiation:
                     param="duration_seconds",
                 )
         return frames or DEFAULT_FRAMES, fps
+
+    def _check_clip(self, model: ModelFacts, num_pixels: int) -> None:
+        if self.endpoint is Endpoint.VIDEOS and num_pixels > model.max_clip_pixels:
+            raise RejectionError(
+                400,
+                "invalid_value",
+                f"frames: {num_pixels} pixels in all frames, at most {model.max_clip_pixels} with {model.name}",
+                param="frames",
+            )
 
     def _delivery(
         self,

@@ -61,6 +61,7 @@ class ModelFacts:
     name: as the engine knows it. space: its latent space, None when unknown (pixels only). latent_map:
     the space's map as this server publishes it. native_size: (width, height) in pixels.
     sampler_names, schedulers: what may be named, empty when not checked here. max_frames: pixel frames of a clip.
+    max_clip_pixels: of all its frames together, for models that sample a clip as one batch.
     """
 
     name: str
@@ -74,6 +75,7 @@ class ModelFacts:
     sampler_names: tuple[str, ...] = ()
     schedulers: tuple[str, ...] = ()
     max_frames: int = 2**31
+    max_clip_pixels: int = 2**62
 
 
 @dataclass(frozen=True, slots=True)

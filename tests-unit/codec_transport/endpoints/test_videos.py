@@ -27,6 +27,17 @@ PLAIN = {**LATENTS, "Accept-Encoding": "identity"}
 NUM_FRAMES = 6
 
 
+EMIT = {
+    "latents": ["sampler", 0],
+    "latent_space": "codec-comfyui/demo-sd1",
+    "pipeline": "raw",
+    "frame_rate": 5.0,
+    "channel": "default",
+}
+LARGE = {"workflow": {"emit": {"class_type": "EmitLatents", "inputs": EMIT}}}
+"""A caller's graph: it may emit latents of any size, as many as sockets cannot hold."""
+
+
 def request(**fields: object) -> dict[str, object]:
     return {"prompt": "cat", "size": "128x128", "seed": 1, "steps": 2, "frames": NUM_FRAMES, **fields}
 
@@ -159,7 +170,7 @@ async def test_every_frame_is_flushed_through_the_content_coding(client, host, m
 async def test_an_emitter_waits_for_a_client_that_does_not_read_and_no_longer(client, host) -> None:
     """48 parts of 512 KiB: what the sockets and the two places of the inbox do not hold stays with the emitter."""
     host.parts = [torch.full((1, 4, 256, 256), float(i)) for i in range(48)]
-    answer = await client.post(URL, json=request(frames=48, size="2048x2048", pipeline="raw"), headers=PLAIN)
+    answer = await client.post(URL, json=LARGE, headers=PLAIN)
     await host.was_submitted.wait()
     receiver = LatentReceiver(dict(answer.headers))
     latents = await received(answer, receiver, 1)
@@ -181,7 +192,7 @@ class TestImpatience:
 
     async def test_a_reader_that_stalls_is_cut_off_and_its_prompt_cancelled(self, client, host) -> None:
         host.parts = [torch.zeros(1, 4, 256, 256) for _ in range(64)]
-        stalled = await client.post(URL, json=request(frames=64, size="2048x2048"), headers=PLAIN)
+        stalled = await client.post(URL, json=LARGE, headers=PLAIN)
         stalled.content._protocol.pause_reading()
         async with asyncio.timeout(10):
             await host.was_cancelled.wait()
@@ -211,7 +222,7 @@ class TestImpatience:
 
 async def test_a_client_that_leaves_halfway_stops_the_emitter(client, host) -> None:
     host.parts = [torch.zeros(1, 4, 256, 256) for _ in range(64)]
-    answer = await client.post(URL, json=request(frames=64, size="2048x2048"), headers=PLAIN)
+    answer = await client.post(URL, json=LARGE, headers=PLAIN)
     await received(answer, LatentReceiver(dict(answer.headers)), 1)
     answer.close()
     async with asyncio.timeout(5):
@@ -271,6 +282,7 @@ async def test_pixels_are_one_video_file_with_rate_and_length(client, host, tmp_
     [
         ({"frames": 0}, 400, "invalid_value"),
         ({"frames": 241}, 400, "invalid_value"),
+        ({"frames": 240, "size": "256x256"}, 400, "invalid_value"),
         ({"fps": 0}, 400, "invalid_value"),
         ({"frames": None, "duration_seconds": 11, "fps": 24}, 400, "invalid_value"),
         ({"keyframe_interval": 25, "pipeline": "delta+int8"}, 400, "invalid_value"),
