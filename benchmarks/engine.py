@@ -1,8 +1,9 @@
-"""Cost of the engine per no-op node, without a server: `python benchmarks/engine.py`, JSON on standard output.
+"""Cost of the engine per no-op node: `python benchmarks/engine.py`, JSON on standard output, `--markdown` for a table.
 
 Graphs: chains of 10, 100 and 1000 nodes and one output over 1600 sources. Runs: cold (nothing cached), changed root
 (every node again), all cached. Each without and with a connected client (whose messages are built and dropped).
-Times are microseconds per node of a whole run of a validated prompt, the best of several runs.
+Times are microseconds per node of a whole run of a validated prompt, the best of several runs. Last, a chain of 1000
+through a whole server with a connected client, in milliseconds (`engine_server.py`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.engine_server import measure_server
 from comfy_api.adapters import describe
 from comfy_execution.caching.modes import CacheType
 from comfy_execution.executor import PromptExecutor
@@ -140,13 +142,30 @@ def measure(make: Any, size: int, *, is_connected: bool) -> dict[str, float]:
     return best
 
 
+def markdown(table: dict[str, dict[str, dict[str, float]]], server: dict[str, float]) -> str:
+    """The numbers as tables."""
+    lines = ["| microseconds per node | cold | changed root | all cached |", "|---|---|---|---|"]
+    for name, graphs in table.items():
+        for graph, cost in graphs.items():
+            cells = " | ".join(f"{cost[kind]:g}" for kind in ("cold", "changed_root", "all_cached"))
+            lines.append(f"| {graph}, {name.replace('_', ' ')} | {cells} |")
+    lines += ["", "| POST /prompt to `executing` null, one client | cold | all cached |", "|---|---|---|"]
+    lines.append(f"| chain_{CHAINS[-1]}, ms | {server['cold']:g} | {server['all_cached']:g} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Prints the table."""
     table = {}
     for name, is_connected in (("without_client", False), ("with_client", True)):
         table[name] = {f"chain_{n}": measure(chain, n, is_connected=is_connected) for n in CHAINS}
         table[name][f"fan_{FAN_IN}"] = measure(fan, FAN_IN, is_connected=is_connected)
-    print(json.dumps({"unit": "microseconds per node", "rounds": ROUNDS, "results": table}, indent=2))
+    server = measure_server(chain, CHAINS[-1], ROUNDS)
+    if "--markdown" in sys.argv[1:]:
+        print(markdown(table, server))
+        return
+    found = {"unit": "microseconds per node", "rounds": ROUNDS, "results": table, "server_ms": server}
+    print(json.dumps(found, indent=2))
 
 
 if __name__ == "__main__":
