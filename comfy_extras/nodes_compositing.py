@@ -47,6 +47,11 @@ class SplitImageWithAlpha(io.ComfyNode):
     def execute(cls, image: Tensor) -> io.NodeOutput:
         return io.NodeOutput(*split_alpha(image))
 
+    @classmethod
+    def stream_shape(cls, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The same height and width."""
+        return shape
+
 
 class JoinImageWithAlpha(io.ComfyNode):
     """An image whose transparency is a mask."""

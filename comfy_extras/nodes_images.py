@@ -8,6 +8,7 @@ from torch import Tensor
 
 from comfy_extras import image_ops
 from comfy_extras.core.limits import MAX_BATCH, MAX_RESOLUTION, MAX_SEED
+from comfy_extras.frame_shapes import KeepsFrameShape, Shape
 from comfy_extras.images.animation import SaveAnimatedPNG, SaveAnimatedWEBP
 
 _OFFSET = ("INT", {"default": 0, "min": 0, "max": MAX_RESOLUTION, "step": 1})
@@ -36,6 +37,11 @@ class ImageCrop:
 
     def crop(self, image: Tensor, width: int, height: int, x: int, y: int) -> tuple[Tensor]:
         return (image_ops.cropped(image, width, height, x, y),)
+
+    def stream_shape(self, shape: Shape, width: int, height: int, x: int, y: int) -> Shape:
+        """The rectangle, cut at the image's sides."""
+        x, y = min(x, shape[1] - 1), min(y, shape[0] - 1)
+        return min(height, shape[0] - y), min(width, shape[1] - x), *shape[2:]
 
 
 class RepeatImageBatch:
@@ -81,7 +87,7 @@ class ImageFromBatch:
         return (image[start : start + length].clone(),)
 
 
-class ImageFlip:
+class ImageFlip(KeepsFrameShape):
     """Mirrors images."""
 
     @classmethod
@@ -123,6 +129,10 @@ class ImageRotate:
         quarters = {"90": 1, "180": 2, "270": 3}.get(rotation.split(" ")[0], 0)
         return (image.rot90(quarters, dims=(2, 1)),)
 
+    def stream_shape(self, shape: Shape, rotation: str) -> Shape:
+        """Height and width change places in quarter turns."""
+        return (shape[1], shape[0], *shape[2:]) if rotation.split(" ")[0] in ("90", "270") else shape
+
 
 class ImageScaleToMaxDimension:
     """Resizes images so that their longer side has a given length."""
@@ -151,6 +161,11 @@ class ImageScaleToMaxDimension:
         new_width, new_height = (max(1, round(side * largest_size / longer)) for side in (width, height))
         return (image_ops.resized(image, new_width, new_height, upscale_method),)
 
+    def stream_shape(self, shape: Shape, largest_size: int) -> Shape:
+        """The new height and width."""
+        longer = max(shape[:2])
+        return *(max(1, round(side * largest_size / longer)) for side in shape[:2]), *shape[2:]
+
 
 class ResizeAndPadImage:
     """Fits images into a size without cutting or stretching them; the rest is filled."""
@@ -177,6 +192,10 @@ class ResizeAndPadImage:
     ) -> tuple[Tensor]:
         level = 1.0 if padding_color == "white" else 0.0
         return (image_ops.fitted(image, target_width, target_height, interpolation, level),)
+
+    def stream_shape(self, shape: Shape, target_width: int, target_height: int) -> Shape:
+        """The canvas."""
+        return target_height, target_width, *shape[2:]
 
 
 class ImageAddNoise:

@@ -11,6 +11,7 @@ from comfy_extras import mask_ops
 from comfy_extras.core.image_io import PreviewImage
 from comfy_extras.core.limits import MAX_RESOLUTION
 from comfy_extras.errors import NodeInputError
+from comfy_extras.frame_shapes import KeepsFrameShape, Shape
 from comfy_extras.image_ops import require_memory
 from comfy_extras.mask.composites import ImageCompositeMasked, LatentCompositeMasked
 from comfy_extras.mask_ops import composite as composite
@@ -19,7 +20,7 @@ _OFFSET = ("INT", {"default": 0, "min": 0, "max": MAX_RESOLUTION, "step": 1})
 _SIDE = ("INT", {"default": 512, "min": 1, "max": MAX_RESOLUTION, "step": 1})
 
 
-class MaskToImage:
+class MaskToImage(KeepsFrameShape):
     """A mask as a grey image."""
 
     @classmethod
@@ -35,7 +36,7 @@ class MaskToImage:
         return (mask_ops.mask_to_image(mask),)
 
 
-class ImageToMask:
+class ImageToMask(KeepsFrameShape):
     """One channel of an image as a mask."""
 
     @classmethod
@@ -53,7 +54,7 @@ class ImageToMask:
         return (mask_ops.image_channel(image, channel),)
 
 
-class ImageColorToMask:
+class ImageColorToMask(KeepsFrameShape):
     """Where an image has one colour."""
 
     @classmethod
@@ -96,7 +97,7 @@ class SolidMask:
         return (torch.full((1, height, width), value, dtype=torch.float32),)
 
 
-class InvertMask:
+class InvertMask(KeepsFrameShape):
     """1 - mask."""
 
     @classmethod
@@ -123,6 +124,10 @@ class CropMask:
     FUNCTION = "crop"
     FRAME_WISE = ("mask",)
     CATEGORY = "mask"
+
+    def stream_shape(self, shape: Shape, x: int, y: int, width: int, height: int) -> Shape:
+        """The rectangle, cut at the mask's sides."""
+        return max(0, min(height, shape[0] - y)), max(0, min(width, shape[1] - x)), *shape[2:]
 
     def crop(self, mask: Tensor, x: int, y: int, width: int, height: int) -> tuple[Tensor]:
         return (mask_ops.mask_as_batch(mask)[:, y : y + height, x : x + width],)
@@ -151,7 +156,7 @@ class MaskComposite:
         return (mask_ops.combined(destination, source, x, y, operation),)
 
 
-class FeatherMask:
+class FeatherMask(KeepsFrameShape):
     """Soft edges of a mask."""
 
     @classmethod
@@ -175,7 +180,7 @@ class FeatherMask:
         return (mask_ops.feathered(mask, left, top, right, bottom),)
 
 
-class GrowMask:
+class GrowMask(KeepsFrameShape):
     """A larger or smaller mask."""
 
     @classmethod
@@ -197,7 +202,7 @@ class GrowMask:
         return (mask_ops.grown(mask, expand, tapered_corners),)
 
 
-class ThresholdMask:
+class ThresholdMask(KeepsFrameShape):
     """1 where a mask is above a value, else 0."""
 
     @classmethod

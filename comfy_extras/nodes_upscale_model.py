@@ -41,6 +41,12 @@ class ImageUpscaleWithModel(io.ComfyNode):
         return io.NodeOutput(cls.upscale_batch(upscale_model, image))
 
     @classmethod
+    def stream_shape(cls, shape: tuple[int, ...], upscale_model: Any = None) -> tuple[int, ...] | None:
+        """As many times larger as the model says."""
+        scale = getattr(upscale_model, "scale", None)
+        return None if scale is None else (*(round(side * scale) for side in shape[:2]), *shape[2:])
+
+    @classmethod
     def upscale_batch(cls, upscale_model: Any, image: Tensor) -> Tensor:
         """Every image by itself, so that bits do not depend on the batch. Shape: (B,H,W,3) to (B,H*s,W*s,3)."""
         device = devices.get_torch_device()

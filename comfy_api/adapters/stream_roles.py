@@ -32,9 +32,10 @@ def read_roles(
             raise SchemaError(
                 "a stream output cannot be a list", node_id=node_class.__name__, field=f"output {slot}"
             )
-    frame_wise = tuple(declared.get("frame_wise") or ())
-    opens = callable(getattr(node_class, "open_stream", None))
-    drains = callable(getattr(node_class, "drain_stream", None))
+    speaks = lambda name: speaks_for(node_class, name, function)  # noqa: E731 - three uses, below
+    frame_wise = tuple(declared.get("frame_wise") or ()) if speaks("FRAME_WISE") else ()
+    opens = speaks("open_stream") and callable(getattr(node_class, "open_stream", None))
+    drains = speaks("drain_stream") and callable(getattr(node_class, "drain_stream", None))
     steps = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
     passes_any = any(_types(entry.type) & _ANY for entry in outputs)
     if not (explicit_inputs or explicit_slots or frame_wise or opens or drains or steps or passes_any):
@@ -55,6 +56,21 @@ def read_roles(
         passes_any=passes_any,
         passthrough=declared.get("passthrough"),
         has_output_role=bool(declared.get("shows")),
+    )
+
+
+def speaks_for(node_class: Any, name: str, function: Any) -> bool:
+    """Whether what a class says under `name` is about its own work function and inputs, not about an ancestor's.
+
+    Packs subclass nodes and change what they do; a promise that they inherited is not theirs.
+    """
+    order = inspect.getmro(node_class) if inspect.isclass(node_class) else ()
+    places = {
+        attribute: place for place, owner in reversed(list(enumerate(order))) for attribute in vars(owner)
+    }
+    work = (getattr(function, "__name__", ""), "FUNCTION", "INPUT_TYPES", "define_schema")
+    return places.get(name, 0) <= min(
+        (places[attribute] for attribute in work if attribute in places), default=0
     )
 
 

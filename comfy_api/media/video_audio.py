@@ -6,12 +6,11 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from comfy_api.errors import MediaError
 from comfy_api.media.values import AudioInput
 
 if TYPE_CHECKING:
+    import torch
     from av.container import InputContainer
 
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 6: "5.1", 8: "7.1"}
@@ -30,6 +29,7 @@ def read_audio(
     Raises: av.error.FFmpegError for a damaged track.
     """
     import av
+    import torch
 
     if not container.streams.audio:
         return None
@@ -110,6 +110,9 @@ def checked_audio(audio: AudioInput) -> tuple[torch.Tensor, int]:
 
     Raises: MediaError (`source` "audio").
     """
+
+    import torch
+
     try:
         waveform, rate = audio["waveform"], int(audio["sample_rate"])
     except (TypeError, KeyError, ValueError) as error:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.errors import MediaError
 from comfy_api.media import video_encode, video_reader
@@ -16,6 +13,9 @@ from comfy_api.media.values import AudioInput
 from comfy_api.media.video import VideoCodec, VideoComponents, VideoContainer
 from comfy_api.media.video_input import VideoInput
 from comfy_api.media.video_reader import FrameReader, VideoFacts
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _CHUNK = 32
 """Frames decoded at a time when all are wanted."""
@@ -63,6 +63,9 @@ class VideoFromFile(VideoInput):
 
     def get_components(self) -> VideoComponents:
         """All frames as one batch. Raises: MediaError."""
+
+        import torch
+
         chunks = list(self.iter_frames(_CHUNK))
         if not chunks:
             raise MediaError("has no frame in the span asked for", source=self._name())

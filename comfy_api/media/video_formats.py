@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from comfy_api.errors import MediaError
@@ -17,6 +18,19 @@ from comfy_api.errors import MediaError
 AUTO = "auto"
 MAX_RATE_DENOMINATOR = 100_000
 """A frame rate that crossed a socket as a float finds its fraction again: 30000/1001 and 29.97 stay apart."""
+
+
+def _x264_options() -> dict[str, str]:
+    """Keeps x264 off AVX-512 where the processor has it.
+
+    With it x264 reads past the end of its motion statistics when a picture is no multiple of 128 pixels wide, and the
+    same frames give another file on every run (measured with av 18.1: 854x480, one thread, 11 files in 30 runs).
+    """
+    try:
+        has_avx512 = "avx512" in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # no Linux: nothing is known, so nothing is forced
+        has_avx512 = False
+    return {"x264-params": "asm=avx2"} if has_avx512 else {}
 
 
 @dataclass(frozen=True)
@@ -53,7 +67,7 @@ class ContainerChoice:
 
 
 CODECS: Mapping[str, CodecChoice] = {
-    "h264": CodecChoice("libx264", "yuv420p", even=(2, 2), deep_format="yuv420p10le"),
+    "h264": CodecChoice("libx264", "yuv420p", _x264_options(), even=(2, 2), deep_format="yuv420p10le"),
     "vp9": CodecChoice("libvpx-vp9", "yuv420p", {"crf": "32", "b": "0", "row-mt": "1"}, even=(2, 2)),
     "av1": CodecChoice("libsvtav1", "yuv420p10le", {"preset": "6"}, depth=10, even=(2, 2)),
     "ffv1": CodecChoice("ffv1", "bgr0", is_yuv=False, alpha_format="bgra"),

@@ -6,8 +6,6 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
 from comfy_api.errors import MediaError
 from comfy_api.media.video import VideoCodec, VideoComponents, VideoContainer
 from comfy_api.media.video_input import VideoFromComponents, VideoInput
@@ -26,6 +24,8 @@ class VideoFromList(VideoInput):
         self._videos = list(videos)
 
     def get_components(self) -> VideoComponents:
+        import torch
+
         parts = [video.get_components() for video in self._videos]
         first = parts[0]
         for index, part in enumerate(parts):

@@ -12,14 +12,14 @@ import math
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.errors import MediaError
 from comfy_api.media.values import AudioInput
 from comfy_api.media.video_audio import read_audio
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Source = str | io.BytesIO
 
@@ -178,6 +178,7 @@ class FrameReader:
     def read(self, max_frames: int) -> Tensor:
         """The next frames; after the end (0,H,W,3)."""
         import av
+        import torch
 
         taken: list[Tensor] = []
         try:
@@ -251,6 +252,8 @@ class FrameReader:
             yield place, frame
 
     def _tensor(self, frame: Any) -> Tensor:
+        import torch
+
         name = "rgb48le" if self._deep else "rgb24"
         facts = self.facts
         quarter_turns = round(frame.rotation / 90) % 4

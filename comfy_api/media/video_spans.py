@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import torch
-
 from comfy_api.errors import MediaError
 from comfy_api.media.values import AudioInput
 from comfy_api.media.video import VideoComponents
@@ -45,6 +43,9 @@ def cropped(components: VideoComponents, x: int, y: int, w: int, h: int) -> Vide
 
 def joined_audio(parts: Sequence[VideoComponents]) -> AudioInput | None:
     """The sounds one after another, each as long as its frames; None unless all are there and alike."""
+
+    import torch
+
     sounds = [part.audio for part in parts]
     first = sounds[0]
     if first is None:

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from comfy_api.errors import MediaError
 from comfy_api.media import video_encode
 from comfy_api.media.values import AudioInput
@@ -60,6 +58,9 @@ class VideoFromStream(VideoInput):
 
     def get_components(self) -> VideoComponents:
         """All frames as a batch. Raises: MediaError where there are none."""
+
+        import torch
+
         chunks = list(self.iter_frames(16))
         if not chunks:
             raise MediaError("has no frame", source="images")

@@ -11,16 +11,16 @@ import logging
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from types import TracebackType
-from typing import IO, Any, BinaryIO
-
-import torch
-from torch import Tensor
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from comfy_api.errors import MediaError
 from comfy_api.media import saving
 from comfy_api.media.values import AudioInput
 from comfy_api.media.video_audio import AudioTrack, checked_audio
 from comfy_api.media.video_formats import VideoFormat, exact_rate, video_format
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 logger = logging.getLogger(__name__)
 
@@ -200,6 +200,8 @@ class VideoWriter:
         )
 
     def _padded(self, levels: Tensor) -> Tensor:
+        import torch
+
         right, below = self._stream.width - levels.shape[1], self._stream.height - levels.shape[0]
         if right:
             levels = torch.cat((levels, levels[:, -1:]), dim=1)
@@ -238,6 +240,9 @@ def quantised(image: Tensor, channels: int, top: int) -> Tensor:
 
     Shape: (H,W,channels), uint8 for top 255 and int32 above, CPU. Values outside 0..1 are cut.
     """
+
+    import torch
+
     image = image.detach().to("cpu", torch.float32)
     if image.shape[2] == 1:
         image = image.expand(-1, -1, 3)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from comfy_extras import image_ops
 from comfy_extras.core.limits import MAX_BATCH, MAX_RESOLUTION
+from comfy_extras.frame_shapes import KeepsFrameShape, Shape
 
 UPSCALE_METHODS = ["nearest-exact", "bilinear", "area", "bicubic", "lanczos"]
 CROP_METHODS = ["disabled", "center"]
@@ -42,6 +43,11 @@ class ImageScale:
         size = image_ops.scaled_size(image.shape[2], image.shape[1], width, height)
         return (image_ops.resized(image, *size, upscale_method, crop),)
 
+    def stream_shape(self, shape: Shape, width: int, height: int) -> Shape:
+        """The new height and width."""
+        new_width, new_height = image_ops.scaled_size(shape[1], shape[0], width, height)
+        return new_height, new_width, *shape[2:]
+
 
 class ImageScaleBy:
     """Resizes images by a factor."""
@@ -65,8 +71,12 @@ class ImageScaleBy:
         width, height = (max(1, round(image.shape[axis] * scale_by)) for axis in (2, 1))
         return (image_ops.resized(image, width, height, upscale_method),)
 
+    def stream_shape(self, shape: Shape, scale_by: float) -> Shape:
+        """The new height and width."""
+        return *(max(1, round(side * scale_by)) for side in shape[:2]), *shape[2:]
 
-class ImageInvert:
+
+class ImageInvert(KeepsFrameShape):
     """The negative of images."""
 
     @classmethod

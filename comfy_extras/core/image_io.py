@@ -121,6 +121,7 @@ class PreviewImage(SaveImage):
         }
 
     DESCRIPTION = "Shows the images without saving them in the output folder."
+    drain_stream = SaveImage.drain_stream
 
 
 class LoadImage:

@@ -124,6 +124,11 @@ def test_every_split_gives_the_same_bits_and_leaves_inputs_alone(spec, settings,
             assert torch.equal(joined, whole[slot]), f"output {slot}, split {split}"
     for name, batch in batches.items():
         assert torch.equal(batch, kept[name]), f"{name} was changed"
+    assert spec.streams.shapes, "a node of ours says how large its frames are"
+    given = batches[spec.streams.frame_wise[0]].shape[1:]
+    said = spec.behaviour.stream_shape(spec.behaviour.make_instance(), tuple(given), settings)
+    for slot in streamed:
+        assert tuple(said[:2]) == tuple(whole[slot].shape[1:3]), f"output {slot}"
 
 
 def test_the_nodes_of_video_workflows_are_flagged():

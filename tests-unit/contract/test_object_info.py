@@ -20,9 +20,9 @@ HERE = Path(__file__).parent
 RECORDED: dict[str, Any] = json.loads((HERE.parent / "data/contract/object_info.json").read_text())
 
 STREAM_NODES = """
-ImageBatchToStream ImageStreamToBatch PreviewImageStream StreamSink VAEDecodeStream LoadImagesStream StreamTrim StreamRate
-SaveImagesStream LoadVideoStream SaveVideoStream SavePassthroughVideoStream LatentBatchToStream LatentStreamToBatch
-VAEEncodeStream LatentStreamDecode SaveLatentStream
+ImageBatchToStream ImageStreamToBatch PreviewImageStream StreamSink VAEDecodeStream LoadImagesStream StreamTrim
+StreamRate SaveImagesStream LoadVideoStream SaveVideoStream SavePassthroughVideoStream LatentBatchToStream
+LatentStreamToBatch VAEEncodeStream LatentStreamDecode SaveLatentStream
 """.split()
 
 OUR_OWN = {"EmitLatents", "ConditioningOverFrames", *STREAM_NODES}
