@@ -250,3 +250,20 @@ def test_an_ordinary_node_that_gets_a_stream_gets_a_batch():
     kept = next(value for key, value in LOG.seen.items() if key.startswith("4."))
     assert kept == LOG.files["a"] == [2 * i for i in N]
     assert numbers is not None
+
+
+def test_the_largest_frames_decide_the_chunk():
+    from stream_nodes import IMAGE, one, v1
+
+    wide = v1(
+        (IMAGE,),
+        {"image": IMAGE},
+        one(lambda uid, image: image.repeat_interleave(4, 1).repeat_interleave(4, 2)),
+        FRAME_WISE=("image",),
+        stream_shape=lambda self, shape: (shape[0] * 4, shape[1] * 4, shape[2]),
+    )
+    prompt = {"1": node("decode", n=100), "2": node("wide", image=["1", 0]), "3": savev("2")}
+    policy = {"mode": StreamMode.ALWAYS, "chunk_frames": None, "budget_bytes": 8 * 12 * 17 * 5}
+    with StreamBench({**FUSED, "wide": wide}, **policy) as bench:
+        bench.stream(prompt)
+        assert [facts.chunk_frames for facts in bench.executor.stream_facts] == [5]
