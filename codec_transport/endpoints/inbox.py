@@ -9,8 +9,8 @@ from codec_transport.channel import EmittedLatent
 from codec_transport.errors import ListenerGoneError
 from comfy.interruption import throw_exception_if_processing_interrupted
 
-MAX_WAITING_PARTS = 2
-"""One is being sent, one waits: the engine works on the next part while the socket drains."""
+MAX_WAITING_PARTS = 1
+"""Beside the one being sent: the engine works on the next part while the socket drains."""
 
 INTERRUPT_CHECK_S = 0.1
 """How often an emitter that waits for room looks whether its prompt was interrupted."""

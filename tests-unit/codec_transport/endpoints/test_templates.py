@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from codec_transport.endpoints.templates import build_graph, has_template
+from codec_transport.endpoints.templates import build_graph, has_template, template_name
 
 VALUES = {
     "checkpoint": "a.safetensors", "prompt": "$prompt is no placeholder here", "negative_prompt": "", "width": 128,
@@ -35,3 +35,21 @@ def test_a_missing_value_is_named() -> None:
 def test_only_families_with_a_template_can_be_asked_for() -> None:
     assert has_template("sd1")
     assert not has_template("wan21")
+
+
+@pytest.mark.parametrize("outcome", ["latents", "files"])
+def test_a_clip_starts_every_frame_from_one_noise_and_moves_between_two_prompts(outcome: str) -> None:
+    values = {**VALUES, "first_prompt": "a", "last_prompt": "b", "frames": 7, "frame_rate": 5.0}
+    graph = build_graph("sd1_video", outcome, values)
+    assert graph["frames"]["inputs"]["batch_size"] == graph["positive"]["inputs"]["frames"] == 7
+    assert graph["noise"] == {
+        "class_type": "LatentBatchSeedBehavior",
+        "inputs": {"samples": ["frames", 0], "seed_behavior": "fixed"},
+    }
+    assert graph["sample"]["inputs"]["positive"] == ["positive", 0]
+    assert (graph["first"]["inputs"]["text"], graph["last"]["inputs"]["text"]) == ("a", "b")
+
+
+def test_a_family_has_a_name_for_pictures_and_one_for_clips() -> None:
+    assert (template_name("sd1", is_clip=False), template_name("sd1", is_clip=True)) == ("sd1", "sd1_video")
+    assert has_template("sd1_video")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import threading
+import tracemalloc
+import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,13 +15,17 @@ import torch
 
 from codec_transport import (
     LatentStreamDecoder,
+    LatentStreamWriter,
     decode_latent_frame_msgpack,
     decode_latent_header_msgpack,
     split_messages,
 )
 from codec_transport.client.receiver import LatentReceiver
+from codec_transport.endpoints.context import CODEC
 from codec_transport.endpoints.patience import StreamLimits
 from codec_transport.errors import ListenerGoneError
+from codec_transport.spaces.builtin import builtin_spaces
+from codec_transport.spaces.registry import SpaceRegistry
 
 URL = "/v1/videos/generations"
 LATENTS = {"Accept": "application/x-codec-msgpack"}
@@ -303,3 +310,65 @@ async def test_the_service_information_says_that_clips_can_be_asked_for(client, 
     assert info["modality_supported"] == ["image-latents", "video-latents"]
     assert "delta+int8" in info["video_pipelines"]
     assert "delta+int8" not in info["image_pipelines"]
+
+
+async def test_the_first_frame_of_a_batch_is_read_before_the_second_is_encoded(client, monkeypatch) -> None:
+    was_read = threading.Event()
+    encode = LatentStreamWriter.frame
+
+    def encode_later(writer, latent, **options):
+        if writer.statistics.num_frames == 1:
+            assert was_read.wait(5)
+        return encode(writer, latent, **options)
+
+    monkeypatch.setattr(LatentStreamWriter, "frame", encode_later)
+    answer = await client.post(URL, json=request(pipeline="delta+int8"), headers=PLAIN)
+    receiver = LatentReceiver(dict(answer.headers))
+    assert len(await received(answer, receiver, 1)) == 1
+    was_read.set()
+    assert len(await received(answer, receiver, NUM_FRAMES - 1)) == NUM_FRAMES - 1
+
+
+class LazyClip:
+    """120 frames of 16x60x104, each made when it is asked for; knows how many are alive at a time."""
+
+    num_frames = 120
+
+    def __init__(self) -> None:
+        self.alive: weakref.WeakSet[torch.Tensor] = weakref.WeakSet()
+        self.most_alive = 0
+
+    def __len__(self) -> int:
+        return self.num_frames
+
+    def __iter__(self):
+        for i in range(self.num_frames):
+            frame = torch.full((1, 16, 60, 104), float(i))
+            self.alive.add(frame)
+            self.most_alive = max(self.most_alive, len(self.alive))
+            yield frame
+            del frame
+
+
+async def test_a_long_stream_holds_a_few_frames_and_never_the_whole(client, host) -> None:
+    """One waits, one is being encoded, one is being made; the loops of both sides still hold the one before."""
+    host.parts = clip = LazyClip()
+    frame_bytes = 16 * 60 * 104 * 4
+    body = {"workflow": {"emit": {"class_type": "EmitLatents", "inputs": {**EMIT, "latent_space": "wide"}}}}
+    client.app[CODEC].spaces = SpaceRegistry(
+        [replace(builtin_spaces()[0], id="wide", shape=(16, 60, 104), static_scales=None)]
+    )
+    tracemalloc.start()
+    try:
+        answer = await client.post(URL, json={**body, "pipeline": "delta+int8"}, headers=PLAIN)
+        receiver = LatentReceiver(dict(answer.headers))
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(clip.num_frames):
+            await received(answer, receiver, 1)
+        peak = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+    receiver.end()
+    assert clip.most_alive <= 5, "one of them is the emitter's own"
+    assert peak <= 4 * frame_bytes
