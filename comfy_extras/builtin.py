@@ -25,6 +25,11 @@ EXTRA_MODULES: tuple[str, ...] = (
 )
 """Node files whose own module name is what clients see as `python_module`."""
 
+RENAMED_MODULES: tuple[tuple[str, str], ...] = (
+    ("comfy_extras.nodes_image_websocket", "custom_nodes.websocket_image_save"),
+)
+"""Node files that clients know by another `python_module`."""
+
 CORE_PYTHON_MODULE = "nodes"
 """What clients see as `python_module` of every core node."""
 
@@ -32,4 +37,4 @@ CORE_PYTHON_MODULE = "nodes"
 def builtin_modules() -> list[tuple[str, str]]:
     """(module to import, python_module that clients see), core first."""
     core = [(name, CORE_PYTHON_MODULE) for name in CORE_MODULES]
-    return core + [(name, name) for name in EXTRA_MODULES]
+    return core + [(name, name) for name in EXTRA_MODULES] + list(RENAMED_MODULES)
