@@ -25,7 +25,7 @@ StreamRate SaveImagesStream LoadVideoStream SaveVideoStream SavePassthroughVideo
 LatentStreamToBatch VAEEncodeStream LatentStreamDecode SaveLatentStream
 """.split()
 
-OUR_OWN = {"EmitLatents", "ConditioningOverFrames", *STREAM_NODES}
+OUR_OWN = {"EmitLatents", "ConditioningOverFrames", "SaveImageWebsocket", *STREAM_NODES}
 """Registered classes that the recorded version does not have, each with a reason in the docs or the contract."""
 
 FIRST_LIGHT = """
