@@ -237,18 +237,17 @@ class PromptServer:
     def _now_values(self) -> dict[str, float]:
         """The gauges of /metrics."""
         queue = self.context.attached.queue if self.context.attached is not None else None
-        running, pending = queue.get_current_queue_volatile() if queue is not None else ([], [])
+        running = len(queue.running_ids()) if queue is not None else 0
         return {
-            "queue_running": len(running),
-            "queue_pending": len(pending),
+            "queue_running": running,
+            "queue_pending": queue.get_tasks_remaining() - running if queue is not None else 0,
             "event_sockets": len(self.hub.sockets),
             "event_messages_dropped": self.hub.num_dropped,
             "events_logged": len(self.hub.log),
         }
 
     def _count_prompts(self) -> None:
-        if not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(self.context.metrics.queue_changed, self.prompt_queue)
+        self.context.metrics.queue_changed(self.prompt_queue)
 
     def _run_ended(self, run: ActiveRun, ended: Run, body: RunBody) -> None:
         webhook = body.get("webhook")

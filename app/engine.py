@@ -27,6 +27,9 @@ class PromptQueue(Protocol):
     def get_current_queue_volatile(self) -> tuple[list[QueueItem], list[QueueItem]]:
         """(running, pending) without deep copies: read, never change."""
 
+    def running_ids(self) -> list[str]:
+        """The prompts that run; costs nothing, however many wait."""
+
     def get_tasks_remaining(self) -> int: ...
 
     def wipe_queue(self) -> None: ...

@@ -174,6 +174,11 @@ class PromptQueue:
             running = [item[:_PUBLIC_PARTS] for item in self._running.values()]
             return running, [item[:_PUBLIC_PARTS] for _, _, item in self._waiting]
 
+    def running_ids(self) -> list[str]:
+        """The prompts that run."""
+        with self._lock:
+            return [item[1] for item in self._running.values()]
+
     def get_tasks_remaining(self) -> int:
         """Waiting and running prompts."""
         with self._lock:

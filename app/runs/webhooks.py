@@ -113,10 +113,9 @@ class Webhooks:
                 if 200 <= answer.status < 300:
                     return None, True
                 return f"the receiver answered {answer.status}", answer.status in GIVES_UP
-        except PrivateTargetError as error:
-            return str(error), True
         except (ClientError, TimeoutError, OSError) as error:
-            return f"{type(error).__name__}: {error}", False
+            is_private = isinstance(getattr(error, "os_error", None), PrivateTargetError)
+            return f"{type(error).__name__}: {error}", is_private
 
     def _open_session(self) -> ClientSession:
         if self._session is None:

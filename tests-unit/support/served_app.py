@@ -41,6 +41,9 @@ class PlainQueue:
     def get_current_queue_volatile(self) -> tuple[list[Any], list[Any]]:
         return self.running, self.pending
 
+    def running_ids(self) -> list[str]:
+        return [item[1] for item in self.running]
+
     def get_tasks_remaining(self) -> int:
         return len(self.running) + len(self.pending)
 
