@@ -56,7 +56,7 @@ from comfy_execution.states import (
 from comfy_execution.streaming.errors import StreamCycleError
 from comfy_execution.streaming.fusion import Fusion
 from comfy_execution.streaming.policy import StreamPolicy
-from comfy_execution.streaming.session import StreamSession
+from comfy_execution.streaming.session import StreamSession, holds_streams
 
 CANCEL_GRACE_S = 5.0
 """How long async nodes may take to give up after the prompt ended; then they are left to themselves."""
@@ -157,11 +157,14 @@ class PromptRun:
                 if wanted:
                     scheduler.handle(InputsRequested(node_id, wanted))
                     return
-            is_fused = spec.streams is not None and self.fusion.streams(plan, gathered.values)
-            opening = self.streams.opening(plan, gathered.values, is_fused=is_fused)
+            opening = None
+            if spec.streams is not None or self.streams.is_active:
+                is_fused = spec.streams is not None and self.fusion.streams(plan, gathered.values)
+                opening = self.streams.opening(plan, gathered.values, is_fused=is_fused)
             if opening is not None:
-                plan = opening.plan
-            returned = self._calls(plan, gathered, scheduler, is_plain=opening is None)
+                returned = call_node(opening.plan, gathered.values, self._on_blocked(plan))
+            else:
+                returned = self._calls(plan, gathered, scheduler)
             if isinstance(returned, list):
                 await self._take(node_id, returned, scheduler)
             else:
@@ -180,16 +183,16 @@ class PromptRun:
         self._context.messages.executing(node_id)
 
     def _calls(
-        self, plan: CallPlan, gathered: GatheredInputs, scheduler: Scheduler, *, is_plain: bool
+        self, plan: CallPlan, gathered: GatheredInputs, scheduler: Scheduler
     ) -> list[Any] | Coroutine[Any, Any, list[Any]]:
         """Makes a node's calls: in one go, or those that a depth-first chain has not made, or as its head."""
-        begun = self._chained.pop(plan.node_id, None)
+        begun = self._chained.pop(plan.node_id, None) if self._chained else None
         if begun is not None:
             mapped = enumerate(mapped_inputs(gathered.values, plan.spec.input_is_list))
             rest = [call_once(plan, i, args, self._on_blocked(plan)) for i, args in mapped if i >= len(begun)]
             return gathered_calls([*begun, *rest])
         num_items = list_length(gathered.values)
-        if num_items < 2 or not is_plain or not can_chain(plan.spec):
+        if num_items < 2 or not can_chain(plan.spec):
             return call_node(plan, gathered.values, self._on_blocked(plan))
         node_id = plan.node_id
         head = ChainNode(plan, scheduler.graph[node_id], self._context.prompt.get_node(node_id))
@@ -218,7 +221,7 @@ class PromptRun:
 
     async def _complete(self, node_id: str, result: NodeResult, scheduler: Scheduler) -> None:
         ui = result.ui or None
-        if result.expansion is None:
+        if result.expansion is None and holds_streams(result.outputs):
             opened = self.streams.streams_opened(
                 node_id, self._state.spec(node_id).class_type, result.outputs, ui
             )
@@ -228,9 +231,12 @@ class PromptRun:
         if ui is not None:
             self._show(node_id, ui)
         if result.expansion is None:
-            dropped = self._dropped.pop(node_id, frozenset())
-            outputs = [[] if i in dropped else values for i, values in enumerate(result.outputs)]
-            self._finish(node_id, CacheEntry(outputs if dropped else result.outputs, ui, dropped), scheduler)
+            dropped = self._dropped.pop(node_id, None) if self._dropped else None
+            if dropped:
+                outputs = [[] if i in dropped else values for i, values in enumerate(result.outputs)]
+                self._finish(node_id, CacheEntry(outputs, ui, dropped), scheduler)
+            else:
+                self._finish(node_id, CacheEntry(result.outputs, ui), scheduler)
             return
         self.streams.expanded(node_id)
         expansion = join_prompt(self._context.prompt, node_id, result.expansion)

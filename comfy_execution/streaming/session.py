@@ -83,6 +83,11 @@ class StreamSession:
         self._num_members = 0
         self._wiring = Wiring(self._new_member, self.lane_of, policy.frame_kinds)
 
+    @property
+    def is_active(self) -> bool:
+        """Some node is open: an input may be a stream."""
+        return bool(self._nodes)
+
     # ---- opening --------------------------------------------------------------------------------------------------
 
     def opening(self, plan: CallPlan, inputs: Mapping[str, list[Any]], *, is_fused: bool) -> Opening | None:
@@ -115,7 +120,7 @@ class StreamSession:
         self, node_id: str, class_type: str, outputs: list[list[Any]], ui: Mapping[str, Any] | None
     ) -> OpenNode | None:
         """Keeps a node whose outputs hold streams. None for every other node."""
-        if not any(_holds(value) for values in outputs for value in values):
+        if not holds_streams(outputs):
             return None
         opening = self._openings.get(node_id)
         node = OpenNode(node_id, ui=ui, members=opening.members if opening is not None else [])
@@ -275,6 +280,16 @@ class StreamSession:
                 {member.name: member.frames for member in drive.members},
             )
         )
+
+
+def holds_streams(outputs: Iterable[Iterable[Any]]) -> bool:
+    """Whether a stream is among these output values. Asked for every node that finishes: cheap for plain values."""
+    for values in outputs:
+        for value in values:
+            kind = type(value)
+            if (kind is list and _holds(value)) or (hasattr(kind, "held_streams") and value.held_streams()):
+                return True
+    return False
 
 
 def _holds(value: Any) -> bool:
