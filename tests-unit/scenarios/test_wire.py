@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
+import shutil
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,12 @@ import pytest
 import requests
 from PIL import Image
 
-from codec_transport import LatentStreamEncoder, LatentStreamWriter
+from codec_transport import (
+    LatentStreamEncoder,
+    LatentStreamWriter,
+    decode_latent_frame_msgpack,
+    split_messages,
+)
 from codec_transport.client import aio
 from codec_transport.client.__main__ import main
 from codec_transport.client.fetch import LatentStream, fetch_kept, fetch_latent
@@ -199,3 +207,20 @@ async def test_slow_readers_starve_nobody(server: Any) -> None:
             assert (await answer.json())[prompt_id]["status"]["completed"]
         watcher.cancel()
     assert sorted(latencies)[len(latencies) // 2] < 1.0
+
+
+def test_the_command_lines_of_the_page_work_as_printed(server: Any, tmp_path: Path) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    page = (ROOT / "docs/wire.md").read_text(encoding="utf-8")
+    lines = [block for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) if block.startswith("curl")]
+    assert len(lines) == 2
+    for line in lines:
+        command = line.replace("http://127.0.0.1:8188", server.url).replace(
+            '"frames": 12', '"frames": 3, "steps": 2'
+        )
+        subprocess.run(["sh", "-ec", command], cwd=tmp_path, check=True, timeout=120)
+    for name, num_messages in (("apple.msgpack", 2), ("clip.msgpack", 4)):
+        messages = list(split_messages([(tmp_path / name).read_bytes()], "msgpack"))
+        assert len(messages) == num_messages
+        assert decode_latent_frame_msgpack(messages[-1]).finish_reason == "ok"
