@@ -37,11 +37,6 @@ class InputSpec:
         """The node gets the link `[node_id, slot]` itself instead of the value behind it."""
         return bool(self.options.get("rawLink"))
 
-    @property
-    def config(self) -> list[Any]:
-        """`[type, options]` as clients see it in `input_config` and object_info."""
-        return [self.type, dict(self.options)] if self.options else [self.type]
-
 
 @dataclass(frozen=True, slots=True)
 class OutputSpec:
@@ -127,7 +122,6 @@ class NodeSpec:
     not_idempotent: bool = False
     has_intermediate_output: bool = False
     accept_all_inputs: bool = False
-    can_expand: bool = True
     is_async: bool = False
     expand_inputs: Callable[[Mapping[str, Any]], Mapping[str, InputSpec]] | None = None
     """For nodes with dynamic inputs: the inputs of one prompt entry, by dotted key, from that entry's `inputs`.

@@ -56,7 +56,6 @@ def describe(class_type: str, node_class: type[ComfyNode]) -> NodeSpec:
         not_idempotent=schema.not_idempotent,
         has_intermediate_output=schema.has_intermediate_output,
         accept_all_inputs=schema.accept_all_inputs,
-        can_expand=schema.enable_expand,
         is_async=inspect.iscoroutinefunction(node_class.execute),
         expand_inputs=expand_inputs,
         streams=read_roles(node_class, node_class.execute, inputs, outputs, declared_streams),

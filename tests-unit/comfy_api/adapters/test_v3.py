@@ -63,7 +63,7 @@ def call(node_class, inputs=None, hidden=None):
 
 def test_the_record_holds_what_the_schema_says():
     spec = describe("Scale", Scale)
-    assert spec.api == "v3" and spec.not_idempotent and not spec.is_output and not spec.can_expand
+    assert spec.api == "v3" and spec.not_idempotent and not spec.is_output
     assert list(spec.inputs) == ["value", "by", "note"]  # required before optional
     assert [entry.required for entry in spec.inputs.values()] == [True, True, False]
     assert spec.inputs["by"].is_lazy and spec.inputs["value"].options == {"min": 0, "max": 10}
