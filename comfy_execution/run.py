@@ -332,6 +332,8 @@ class PromptRun:
 
     async def _drive(self, instruction: DriveRegion, scheduler: Scheduler, watch: InterruptWatch) -> None:
         failure = await self.streams.drive(instruction.node_ids, watch)
+        if self.report:
+            return  # an async node beside the region has ended the prompt
         if failure is None:
             rest = [node_id for node_id in instruction.node_ids if self._close_streamed(node_id)]
             scheduler.handle(RegionFinished(tuple(rest)))
@@ -370,11 +372,12 @@ class PromptRun:
         """A member made or took frames."""
         self._context.progress.update_progress(node_id, value, total)
 
-    async def between_steps(self) -> None:
-        """Async nodes elsewhere in the prompt go on while a region is driven."""
+    async def between_steps(self) -> bool:
+        """Async nodes elsewhere in the prompt go on while a region is driven; False when one of them ended it."""
         if self._tasks and self._scheduler is not None:
             await asyncio.sleep(0)
             await self._take_done(self._scheduler)
+        return not self.report
 
     async def _cancel_tasks(self) -> None:
         if not self._tasks:

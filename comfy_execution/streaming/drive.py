@@ -17,7 +17,7 @@ from comfy.interruption import throw_exception_if_processing_interrupted
 from comfy_execution.context import executing
 from comfy_execution.interrupts import InterruptWatch
 from comfy_execution.streaming.baton import BatonSink
-from comfy_execution.streaming.errors import StreamContractError, StreamUseError
+from comfy_execution.streaming.errors import StreamAborted, StreamContractError, StreamUseError
 from comfy_execution.streaming.member import Member
 from comfy_execution.streaming.policy import StreamPolicy, TeeBudget
 from comfy_execution.streaming.region_state import Lag, Turn
@@ -50,8 +50,8 @@ class DriveEvents(Protocol):
     def progressed(self, members: Sequence[Member]) -> None:
         """Time to show how far the members are."""
 
-    async def between_steps(self) -> None:
-        """Lets async nodes elsewhere in the prompt go on."""
+    async def between_steps(self) -> bool:
+        """Lets async nodes elsewhere in the prompt go on; False when the prompt is to end."""
 
 
 class Drive:
@@ -68,7 +68,7 @@ class Drive:
     ) -> None:
         self.members = list(members)
         self.failure: Failure | None = None
-        self.chunk_frames = chunk_frames(members, policy)
+        self.chunk_frames = 1
         self._policy, self._budget, self._events, self._clock = policy, budget, events, clock
         self._thread = threading.get_ident()
         self._stepper = Stepper(self, policy.modes, watch, clock)
@@ -145,6 +145,7 @@ class Drive:
     async def run(self) -> None:
         """Steps all sinks to their end, then closes everything. Raises nothing: see `failure`."""
         try:
+            self._choose_chunk()
             await self._step_all()
         finally:
             await self._close()
@@ -155,6 +156,22 @@ class Drive:
             branch.release()
         if not is_drain and self.failure is None:
             self._events.sink_returned(member, value)
+
+    def _choose_chunk(self) -> None:
+        """Frames that move at a time: what the member with the largest frames allows, at most what the sinks ask."""
+        touched: list[int | None] = []
+        for member in self.members:
+            try:
+                touched.append(self.call(member, touched_bytes, member))
+            except BaseException:
+                # It is recorded: an author's get_dimensions raised.
+                return
+        if None in touched:
+            return
+        frames = self._policy.chunk_for(max((size for size in touched if size), default=0))
+        asked = [member.asks for member in self.members if member.sink is not None and member.asks]
+        limited = asked and self._policy.chunk_frames is None
+        self.chunk_frames = max(1, min(frames, max(asked))) if limited else frames
 
     async def _step_all(self) -> None:
         stepper = self._stepper
@@ -178,7 +195,8 @@ class Drive:
             if now >= self._next_progress:
                 self._next_progress = now + PROGRESS_INTERVAL_S
                 self._events.progressed(self.members)
-            await self._events.between_steps()
+            if not await self._events.between_steps():
+                self.fail_as(self.members[0].node_id, StreamAborted("another node of the prompt ended it"))
         if self.failure is None and stepper.all_lost():
             member, error = stepper.lost[0]
             self.fail_as(member.node_id, error)
@@ -244,19 +262,13 @@ class Drive:
                 logger.warning("node %s raised while its stream was closed: %r", member.name, error)
 
 
-def chunk_frames(members: Sequence[Member], policy: StreamPolicy) -> int:
-    """Frames that move at a time: what the member with the largest frames allows, and at most what the sinks ask."""
-    largest = 0
-    for member in members:
-        outputs = [lane.stream for tee in member.tees for lane in tee.lanes]
-        if any(getattr(stream, "is_live", False) for stream in outputs):
-            return 1
-        streams = outputs + [branch.source for branch in member.inputs]
-        touched = sum(int(getattr(stream, "work_bytes_per_frame", 0)) for stream in outputs)
-        for stream in streams:
-            width, height = stream.get_dimensions() or (0, 0)
-            touched += width * height * _BYTES_PER_PIXEL
-        largest = max(largest, touched)
-    asked = [member.asks for member in members if member.sink is not None and member.asks]
-    frames = policy.chunk_for(largest)
-    return max(1, min(frames, max(asked))) if asked and policy.chunk_frames is None else frames
+def touched_bytes(member: Member) -> int | None:
+    """Bytes that one frame takes at a member, in and out; None for a live source, whose frames come one by one."""
+    outputs = [lane.stream for tee in member.tees for lane in tee.lanes]
+    if any(getattr(stream, "is_live", False) for stream in outputs):
+        return None
+    touched = sum(int(getattr(stream, "work_bytes_per_frame", 0)) for stream in outputs)
+    for stream in outputs + [branch.source for branch in member.inputs]:
+        width, height = stream.get_dimensions() or (0, 0)
+        touched += width * height * _BYTES_PER_PIXEL
+    return touched

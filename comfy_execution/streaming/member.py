@@ -38,7 +38,11 @@ class Member:
     def total(self) -> int | None:
         """How many frames there will be, when that is known."""
         streams = [lane.stream for tee in self.tees for lane in tee.lanes] or [b.source for b in self.inputs]
-        counts = [stream.frame_count for stream in streams]
+        try:
+            counts = [stream.frame_count for stream in streams]
+        except Exception:
+            # An author's property; not knowing the length must not end the run.
+            return None
         known = [count for count in counts if count is not None]
         return max(known) if known and len(known) == len(counts) else None
 

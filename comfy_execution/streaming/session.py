@@ -52,8 +52,8 @@ class SessionEvents(Protocol):
     def frames_moved(self, node_id: str, value: int, total: int) -> None:
         """A node made or took so many frames of so many."""
 
-    async def between_steps(self) -> None:
-        """Lets async nodes go on."""
+    async def between_steps(self) -> bool:
+        """Lets async nodes go on; False when the prompt is to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,9 +218,9 @@ class StreamSession:
         node_ids = dict.fromkeys(member.node_id for member in members)
         self._show([self._nodes[node_id] for node_id in node_ids if node_id in self._nodes])
 
-    async def between_steps(self) -> None:
-        """Lets async nodes go on."""
-        await self._events.between_steps()
+    async def between_steps(self) -> bool:
+        """Lets async nodes go on; False when the prompt is to end."""
+        return await self._events.between_steps()
 
     # ---- parts ----------------------------------------------------------------------------------------------------
 

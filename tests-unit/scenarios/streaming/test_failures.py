@@ -369,3 +369,34 @@ def test_s56_mode_held_over_a_yield():
     assert seen["source"] == {(True, False)}
     assert seen["a"] == seen["c"] == {(False, False)} and seen["b"] == {(False, True)}
     assert seen["a after"] == seen["b after"] == seen["c after"] == (True, False)
+
+
+def test_an_async_node_that_fails_ends_the_region_beside_it():
+    async def fails(self, v, uid):
+        await asyncio.sleep(0)
+        raise ValueError("beside")
+
+    with StreamBench({"beside": v1((), {"v": "INT"}, fails, OUTPUT_NODE=True)}) as bench:
+        report = bench.stream({"1": src(40_000), "2": sink("1", "a"), "3": node("beside", v=1)}, ok=False)
+        assert report["node_id"] == "3" and report["exception_message"] == "beside\n"
+        assert LOG.files == {} and len(LOG.pulls.get("1", ())) < 5000
+        next_prompt_runs(bench)
+
+
+def test_dimensions_that_raise_name_the_node():
+    class Blind(Counter):
+        def get_dimensions(self):
+            raise ValueError("no idea")
+
+        @property
+        def frame_count(self):
+            raise ValueError("no idea either")
+
+        @frame_count.setter
+        def frame_count(self, value):
+            pass
+
+    with StreamBench({"blind": v1((S,), {"n": "INT"}, one(lambda uid, n: Blind(uid, n)))}) as bench:
+        report = bench.stream({"1": src(kind="blind"), "2": sink("1", "a")}, ok=False)
+        assert report["node_id"] == "1" and report["exception_message"] == "no idea\n"
+        next_prompt_runs(bench)
