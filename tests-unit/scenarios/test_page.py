@@ -179,3 +179,66 @@ def test_an_unusable_value_marks_the_node_and_the_page_goes_on(visit: Visit) -> 
     visit.screenshot("refused-value")
     expected = ("400 POST /api/prompt", "console: PromptExecutionError")  # the page logs its own refusal
     assert [problem for problem in visit.problems if not problem.startswith(expected)] == []
+
+
+SET_WIDGET = """([type, name, value]) => {
+  const node = window.app.graph.nodes.find(node => node.type === type);
+  node.widgets.find(widget => widget.name === name).value = value;
+}"""
+ACTIVE_WORKFLOW = "() => window.app.extensionManager.workflow.activeWorkflow?.path"
+
+
+def test_a_walk_from_the_first_visit_to_a_changed_setting(visit: Visit, start_server: Any) -> None:
+    """First visit, Run, picture, job list, save, reload, open, interrupt a long run, change a setting."""
+    server = start_server(demo_model=True)
+    visit.url = server.url
+    visit.open()
+    page = visit.page
+    for name in ("width", "height"):
+        page.evaluate(SET_WIDGET, ["EmptyLatentImage", name, 64])
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.wait_for_function(PICTURE_SIZE, timeout=TIMEOUT_MS)
+    assert page.evaluate(PICTURE_SIZE) == [64, 64]
+    page.get_by_test_id("queue-overlay-toggle").click()
+    page.get_by_test_id("queue-progress-overlay").get_by_text("codec_0").first.wait_for(timeout=TIMEOUT_MS)
+    visit.screenshot("walk-1-picture-and-jobs")
+
+    page.locator("#graph-canvas").click(position={"x": 400, "y": 700})
+    page.keyboard.press("Control+s")
+    page.get_by_role("dialog").get_by_role("textbox").fill("walked")
+    with page.expect_response(lambda answer: "/api/userdata/workflows%2Fwalked.json" in answer.url) as saving:
+        page.keyboard.press("Enter")
+    assert saving.value.status == 200
+
+    page.reload()
+    page.wait_for_function("() => window.app?.graph?.nodes?.length > 0", timeout=TIMEOUT_MS)
+    page.get_by_role("button", name="Create a new blank workflow").click()
+    page.wait_for_function("() => window.app.graph.nodes.length === 0", timeout=TIMEOUT_MS)
+    page.get_by_test_id("workflows-tab-button").click()
+    page.get_by_role("treeitem").filter(has_text="walked").first.click()
+    page.wait_for_function("() => window.app.graph.nodes.length > 0", timeout=TIMEOUT_MS)
+    assert page.evaluate(ACTIVE_WORKFLOW) == "workflows/walked.json"
+    assert sorted(page.evaluate(GRAPH_NODES)) == sorted(node["type"] for node in START_GRAPH["nodes"])
+    visit.screenshot("walk-2-opened-again")
+
+    page.evaluate(SET_WIDGET, ["KSampler", "steps", 9000])
+    page.get_by_role("button", name="Run", exact=True).click()
+    stop = page.get_by_role("button", name="Cancel current run")
+    page.wait_for_function("() => window.app.runningNodeId != null", timeout=TIMEOUT_MS)
+    visit.screenshot("walk-3-a-long-run")
+    stop.click()
+    page.wait_for_function("() => window.app.runningNodeId == null", timeout=TIMEOUT_MS)
+    (cancelled,) = page.evaluate(
+        "async () => (await (await fetch('/api/jobs?status=cancelled')).json()).jobs"
+    )
+    assert cancelled["status"] == "cancelled"
+
+    page.keyboard.press("Control+,")
+    switch = page.get_by_role("dialog").locator("[id='Comfy.TextareaWidget.Spellcheck']")
+    with page.expect_response(lambda answer: "/api/settings" in answer.url) as changing:
+        switch.click()
+    assert changing.value.status == 200
+    visit.screenshot("walk-4-settings")
+    settings = json.loads((server.base / "user" / "default" / "comfy.settings.json").read_text())
+    assert settings["Comfy.TextareaWidget.Spellcheck"] is True
+    assert visit.problems == []
