@@ -222,6 +222,7 @@ def add_codec_endpoints(server: PromptServer) -> None:
     from codec_transport.endpoints.catalogue import ModelCatalogue
     from codec_transport.endpoints.context import CodecContext
     from codec_transport.endpoints.routes import add_routes
+    from codec_transport.endpoints.stream_metrics import StreamMetrics
     from codec_transport.spaces.registry import SpaceRegistry
     from comfy.progress import set_progress_bar_global_hook
     from comfy_execution.progress import ProgressHook
@@ -241,6 +242,7 @@ def add_codec_endpoints(server: PromptServer) -> None:
         spaces=SpaceRegistry(_latent_spaces()),
         file_path=_ui_file,
         public_url=os.environ.get("CODEC_PUBLIC_URL"),
+        metrics=StreamMetrics(server.context.metrics.registry),
     )
     add_routes(server.app, server.routes, context)
 

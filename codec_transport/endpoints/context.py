@@ -16,6 +16,7 @@ from codec_transport.endpoints.negotiation_records import RequestLimits
 from codec_transport.endpoints.patience import ClientGoneError, StreamLimits, StreamSlots
 from codec_transport.endpoints.rejection import RejectionError
 from codec_transport.endpoints.runner import PromptRunner
+from codec_transport.endpoints.stream_metrics import StreamMetrics
 from codec_transport.errors import LocalProtocolError
 from codec_transport.spaces.registry import SpaceRegistry, checked_base_url
 
@@ -44,6 +45,7 @@ class CodecContext:
     channels: LatentChannels = field(default_factory=lambda: channels)
     max_waiting: int = MAX_WAITING
     streams: StreamLimits = field(default_factory=StreamLimits)
+    metrics: StreamMetrics = field(default_factory=StreamMetrics)
     slots: StreamSlots = field(init=False)
 
     def __post_init__(self) -> None:

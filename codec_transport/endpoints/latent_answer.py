@@ -48,7 +48,7 @@ async def _answer_at_once(
     delivery: LatentDelivery,
     parts: AsyncIterator[EmittedLatent],
 ) -> web.StreamResponse:
-    sender = LatentSender(request, delivery, context.streams)
+    sender = LatentSender(request, delivery, context.streams, context.metrics)
     await sender.start(work.headers())
     if not await sender.run(parts):
         context.runner.cancel(work.prompt_id)

@@ -38,7 +38,7 @@ async def get_latents(request: web.Request) -> web.StreamResponse:
         codings=AVAILABLE_CODINGS,
     )
     with context.slots.taken(request.remote):
-        sender = LatentSender(request, fitted(delivery, parts), context.streams)
+        sender = LatentSender(request, fitted(delivery, parts), context.streams, context.metrics)
         await sender.start({"X-Codec-Prompt-Id": prompt_id})
         await sender.run(_in_order(parts))
         return sender.response

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from aiohttp import web
 from codec_transport.channel import EmittedLatent
 from codec_transport.endpoints.negotiation_records import LatentDelivery
 from codec_transport.endpoints.patience import StreamLimits, reading_in_time
+from codec_transport.endpoints.stream_metrics import StreamMetrics
 from codec_transport.errors import CodecError, LatentInputError
 from codec_transport.pipelines.cutting import cut_latent
 from codec_transport.pipelines.encoder import LatentStreamEncoder
@@ -26,11 +28,16 @@ logger = logging.getLogger(__name__)
 class LatentSender:
     """Writes header, frames and end of one stream. Holds no more than one encoded frame beside the socket's buffer."""
 
-    def __init__(self, request: web.Request, delivery: LatentDelivery, limits: StreamLimits) -> None:
+    def __init__(
+        self, request: web.Request, delivery: LatentDelivery, limits: StreamLimits, metrics: StreamMetrics
+    ) -> None:
         """Raises: MessageFieldError for a delivery that no header can describe."""
         self._request = request
         self._delivery = delivery
         self._limits = limits
+        self._metrics = metrics
+        self._num_body_bytes = 0
+        self._started = time.monotonic()
         encoder = LatentStreamEncoder(
             delivery.space.id,
             delivery.shape,
@@ -52,6 +59,10 @@ class LatentSender:
     async def start(self, headers: Mapping[str, str]) -> None:
         """Response head and stream header."""
         self.response.headers.update(headers)
+        if self._delivery.is_coding_fallback:
+            self._metrics.coding_fallbacks.inc()
+            logger.info("a latent stream goes out uncoded: no coding that its client offers is at hand")
+        self._started = time.monotonic()
         await self.response.prepare(self._request)
         await self._write(self._coder.message(self._writer.header()))
 
@@ -60,6 +71,17 @@ class LatentSender:
 
         Raises: ClientGoneError, ConnectionError.
         """
+        end = "left"
+        try:
+            is_whole = await self._run(parts)
+            end = "whole" if is_whole else "failed"
+        finally:
+            delivery, statistics = self._delivery, self._writer.statistics
+            coding = delivery.content_coding
+            self._metrics.ended(delivery.pipeline, coding, end, statistics, self._num_body_bytes)
+        return is_whole
+
+    async def _run(self, parts: AsyncIterator[EmittedLatent]) -> bool:
         is_whole = False
         try:
             async with asyncio.timeout(self._limits.max_stream_s):
@@ -85,7 +107,10 @@ class LatentSender:
             raise LatentInputError("frames in the last part", 0, "at least 1")
         for i, frame in enumerate(frames):
             is_last = latent.is_last and i == len(frames) - 1
+            is_first = self._writer.statistics.num_frames == 0
             await self._write(await asyncio.to_thread(self._encoded, frame, is_last))
+            if is_first:
+                self._metrics.first_frame_seconds.observe(time.monotonic() - self._started)
 
     async def fail(self) -> None:
         """The error frame."""
@@ -98,11 +123,13 @@ class LatentSender:
             await self.response.write_eof()
 
     def _encoded(self, frame: Any, is_last: bool) -> list[Buffer]:
-        model_space = to_model_space(frame[None], self._delivery.space)[0]
-        return self._coder.message(self._writer.frame(model_space, last=is_last))
+        with self._metrics.encode_seconds.time():
+            model_space = to_model_space(frame[None], self._delivery.space)[0]
+            return self._coder.message(self._writer.frame(model_space, last=is_last))
 
     async def _write(self, buffers: Iterable[Buffer]) -> None:
         async with reading_in_time(self._request, self._limits):
             for buffer in buffers:
                 if len(buffer):
                     await self.response.write(buffer)
+                    self._num_body_bytes += len(buffer)
