@@ -24,7 +24,7 @@ from comfy_execution.executor import PromptExecutor
 from comfy_execution.registry import Registry
 from comfy_execution.validation import validate_prompt
 
-ROUNDS = 5
+ROUNDS = 25
 CHAINS = (10, 100, 1000)
 FAN_IN = 1600
 CLIENT = "benchmark"
