@@ -423,18 +423,25 @@ def get_input_subfolders() -> list[str]:
     return sorted(found)
 
 
+output_guards: list[Callable[[], None]] = []
+"""Called before a finished file gets its name; one that raises keeps it from appearing. Set by `main`."""
+
+
 @contextlib.contextmanager
 def atomic_output(folder: str | os.PathLike[str], name_for: Callable[[int], str]) -> Iterator[OutputFile]:
     """A file that appears whole or not at all: `with atomic_output(folder, name_for) as out: ...`.
 
     Write to `out.temporary`. On leaving without an error the file gets the first free name of `name_for(0)`,
-    `name_for(1)`, ... by exclusive creation, found in `out.path` afterwards. After an error it is gone.
+    `name_for(1)`, ... by exclusive creation, found in `out.path` afterwards. After an error, or when one of the
+    `output_guards` refuses, it is gone.
     Raises: OSError of the file system; FileExistsError after 100000 taken names.
     """
     os.makedirs(folder, exist_ok=True)
     out = OutputFile(Path(folder) / f".{secrets.token_hex(8)}.part")
     try:
         yield out
+        for guard in output_guards:
+            guard()
         for attempt in range(100_000):
             target = Path(folder) / name_for(attempt)
             try:

@@ -10,7 +10,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from comfy.interruption import throw_exception_if_processing_interrupted
@@ -22,7 +21,7 @@ from comfy_execution.streaming.member import Member
 from comfy_execution.streaming.policy import StreamPolicy, TeeBudget
 from comfy_execution.streaming.region_state import Lag, Turn
 from comfy_execution.streaming.sinks import GeneratorSink, drained
-from comfy_execution.streaming.stepper import Stepper, sinks_behind
+from comfy_execution.streaming.stepper import Failure, Stepper, sinks_behind
 from comfy_execution.streaming.tee import Branch, Lane
 
 logger = logging.getLogger(__name__)
@@ -31,14 +30,6 @@ PROGRESS_INTERVAL_S = 0.1
 """Ten updates a second and node are what an eye can follow."""
 _BYTES_PER_PIXEL = 12
 """Three channels of float32."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """The first exception of a region, and the node it came from."""
-
-    node_id: str
-    error: BaseException
 
 
 class DriveEvents(Protocol):

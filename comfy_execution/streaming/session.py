@@ -15,11 +15,12 @@ from typing import Any, Protocol
 from comfy_execution.interrupts import InterruptWatch
 from comfy_execution.node_runner import CallPlan
 from comfy_execution.streaming.contract import FrameStream, port_of, streams_in, with_streams
-from comfy_execution.streaming.drive import Drive, Failure
+from comfy_execution.streaming.drive import Drive
 from comfy_execution.streaming.member import Member
 from comfy_execution.streaming.opening import Kind, Opening, PendingSink, Wiring, kind_of, original_of
 from comfy_execution.streaming.policy import StreamPolicy, TeeBudget
 from comfy_execution.streaming.producers import GroupProducer, SingleProducer
+from comfy_execution.streaming.stepper import Failure
 from comfy_execution.streaming.tee import Lane, Producer, Tee
 
 logger = logging.getLogger(__name__)

@@ -9,8 +9,9 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from comfy_execution.context import executing
 from comfy_execution.interrupts import InterruptWatch
@@ -27,14 +28,37 @@ logger = logging.getLogger(__name__)
 _UNFINISHED = frozenset({SinkState.READY, SinkState.BUSY, SinkState.PARKED})
 
 
+class Failure(NamedTuple):
+    """The first exception of a region, and the node it came from."""
+
+    node_id: str
+    error: BaseException
+
+
 class StepEvents(Protocol):
     """What the stepper reports."""
+
+    failure: Failure | None
 
     def returned(self, member: Member, value: Any, *, is_drain: bool) -> None:
         """A sink is done."""
 
     def fail_as(self, node_id: str, error: BaseException) -> None:
         """A sink raised."""
+
+
+_stepped: ContextVar[StepEvents | None] = ContextVar("comfy_execution.streaming.stepped", default=None)
+"""The region whose sink runs here, also in the thread of a plain function."""
+
+
+def refuse_output_after_failure() -> None:
+    """For whoever is about to give a file its name: a sink that swallowed its region's failure keeps no short file.
+
+    Raises: StreamAborted.
+    """
+    region = _stepped.get()
+    if region is not None and region.failure is not None:
+        raise StreamAborted(str(region.failure.error))
 
 
 @dataclass(slots=True)
@@ -140,20 +164,22 @@ class Stepper:
 
     def _in_context(self, entry: _Entry, function: Callable[..., Any], *arguments: Any) -> Any:
         """Calls into a sink as its node, with the thread modes it left behind."""
-        token = executing.set(entry.member.context)
+        token, region = executing.set(entry.member.context), _stepped.set(self._events)
         self._modes.apply(entry.modes)
         try:
             return function(*arguments)
         finally:
+            _stepped.reset(region)
             entry.modes = self._modes.capture()
             self._modes.apply(self._baseline)
             executing.reset(token)
 
     def _start(self, entry: _Entry, found: Awaitable[StepResult]) -> None:
-        token = executing.set(entry.member.context)
+        token, region = executing.set(entry.member.context), _stepped.set(self._events)
         try:
             entry.task = asyncio.ensure_future(found)
         finally:
+            _stepped.reset(region)
             executing.reset(token)
         entry.task.add_done_callback(lambda _: self._wake.set())
 

@@ -14,9 +14,11 @@ from stream_bench import StreamBench, node
 from stream_nodes import FRAMES, LOG, Counter, File, Interposer, S, frames, numbers, one, v1
 from test_fan_out import N, on, sink, src, two
 
+import folder_paths
 from comfy.interruption import interrupt_current_processing
 from comfy_api.streams import ConsumerGone, Park, Signal
 from comfy_execution.errors import EngineThreadError
+from comfy_execution.streaming.stepper import refuse_output_after_failure
 
 SINK = {"stream": S, "name": "STRING", "chunk": "INT"}
 
@@ -400,3 +402,41 @@ def test_dimensions_that_raise_name_the_node():
         report = bench.stream({"1": src(kind="blind"), "2": sink("1", "a")}, ok=False)
         assert report["node_id"] == "1" and report["exception_message"] == "no idea\n"
         next_prompt_runs(bench)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_s41_a_sink_that_swallows_the_error_keeps_no_short_file(plain, tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_paths, "output_guards", [refuse_output_after_failure])
+
+    def write(stream, file):
+        while True:
+            try:
+                part = stream.pull(8)
+            except Exception:
+                return
+            file.write(str(numbers(part)))
+            yield len(part)
+            if len(part) < 8:
+                return
+
+    def steps(self, stream, name, chunk, uid):
+        with (
+            folder_paths.atomic_output(tmp_path, lambda i: f"{name}_{i}") as out,
+            out.temporary.open("w") as file,
+        ):
+            yield from write(stream, file)
+
+    def run(self, stream, name, chunk, uid):
+        with (
+            folder_paths.atomic_output(tmp_path, lambda i: f"{name}_{i}") as out,
+            out.temporary.open("w") as file,
+        ):
+            list(write(stream, file))
+        return ()
+
+    classes = {"swallows": v1((), SINK, run if plain else steps, OUTPUT_NODE=True)}
+    with StreamBench(classes) as bench:
+        report = bench.stream({"1": failing(), "2": sink("1", "a", kind="swallows")}, ok=False)
+        assert report["node_id"] == "1" and list(tmp_path.iterdir()) == []
+        bench.stream({"1": src(), "2": sink("1", "a", kind="swallows")})
+        assert [path.name for path in tmp_path.iterdir()] == ["a_0"]
