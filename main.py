@@ -172,11 +172,13 @@ def start_engine(server: PromptServer) -> Any:
     from comfy_execution import validation
     from comfy_execution.progress import ProgressHook
     from comfy_execution.registry import install
+    from comfy_execution.streaming.stepper import refuse_output_after_failure
     from comfy_execution.worker import WorkerHooks, run_worker
     from comfy_extras import object_info
     from comfy_extras.catalogue import EXTENSION_WEB_DIRS, REGISTRY
 
     install(REGISTRY)
+    folder_paths.output_guards.append(refuse_output_after_failure)
     queue, server.number = open_queue(
         server,
         folder_paths.get_user_directory(),
