@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from comfy.vae import chunked
 from comfy.vae.autoencoder import VAE
+from comfy_api.stream_readers import TensorLatentStream
+from comfy_api.streams import ImageStreamInput, LatentStreamInput
+from comfy_extras.video.sources import VAEDecodedImageStream
 
 Latent = dict[str, Any]
 
@@ -30,7 +35,20 @@ class VAEDecode:
     DESCRIPTION = "Decodes a latent into pictures that can be looked at and saved."
 
     def decode(self, vae: VAE, samples: Latent) -> tuple[Tensor]:
-        return (frames_as_batch(vae.decode(samples["samples"])),)
+        # one by one, as a stream does it: in another batch size a kernel may round otherwise
+        return (torch.cat([frames_as_batch(vae.decode(item)) for item in samples["samples"].split(1)]),)
+
+    def open_stream(self, vae: VAE, samples: LatentStreamInput) -> tuple[ImageStreamInput]:
+        """The same pictures, decoded while they are needed."""
+        known = samples.batch if isinstance(samples, TensorLatentStream) else samples
+        return (VAEDecodedImageStream(vae, known),)
+
+    def stream_estimate(self, vae: VAE, samples: Latent) -> tuple[int, tuple[int, ...]]:
+        """Number of pictures and their shape."""
+        shape = tuple(samples["samples"].shape)
+        scale = vae.spacial_compression_decode()
+        per_item = chunked.decoded_frames(vae, shape[2], shape) if len(shape) == 5 else 1
+        return shape[0] * per_item, (shape[-2] * scale, shape[-1] * scale, vae.output_channels)
 
 
 class VAEDecodeTiled:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import io
 import threading
+from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
+from safetensors.torch import load_file
 from stream_bench import StreamBench, node
 
 import folder_paths
 from comfy import interruption
+from comfy.vae.autoencoder import VAE
 from comfy_api.adapters import describe
 from comfy_api.input_impl import VideoFromFile
 from comfy_api.media import saving
@@ -21,6 +26,7 @@ from comfy_execution.streaming.policy import StreamMode
 from comfy_extras.loading import load_builtin_nodes
 
 FRAMES = 30
+VECTORS = Path(__file__).parents[2] / "data" / "vectors"
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +139,45 @@ def test_a_stored_workflow_streams_by_itself_and_writes_the_same_file(folders, c
     assert eager.frame_rate == streamed.frame_rate == 24
 
 
+class Latents:
+    """A latent of several frames and the small VAE that decodes it."""
+
+    RETURN_TYPES = ("LATENT", "VAE")
+    FUNCTION = "run"
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"family": ("STRING", {})}}
+
+    def run(self, family):
+        weights = load_file(VECTORS / family / "state.safetensors")
+        shape = (2, 16, 3, 3, 4) if family == "wan21_vae" else (5, 4, 6, 8)
+        samples = torch.randn(shape, generator=torch.Generator().manual_seed(2))
+        return {"samples": samples}, VAE.from_state_dict(weights)
+
+
+@pytest.mark.parametrize(("family", "frames"), [("vae_kl_sd1", 5), ("wan21_vae", 18)])
+def test_decoding_streams_by_itself_and_saves_the_same_pictures(folders, classes, family, frames):
+    prompt = {
+        "1": node("Latents", family=family),
+        "2": node("VAEDecode", samples=["1", 0], vae=["1", 1]),
+        "3": node("ImageScaleBy", image=["2", 0], upscale_method="lanczos", scale_by=1.5),
+        "4": node("SaveImage", images=["3", 0], filename_prefix="d"),
+        "5": node("PreviewImage", images=["2", 0]),
+    }
+    for mode in (StreamMode.NEVER, StreamMode.ALWAYS):
+        with StreamBench({**classes, "Latents": Latents}, mode=mode) as bench:
+            bench.stream(prompt)
+            regions = [set(facts.node_ids) for facts in bench.executor.stream_facts]
+            assert regions == ([] if mode is StreamMode.NEVER else [{"2", "3", "4", "5"}])
+            assert len(bench.history["outputs"]["5"]["images"]) == frames
+    saved = files(folders)
+    assert len(saved) == 2 * frames
+    contents = [(folders / "output" / name).read_bytes() for name in saved]
+    pixels = [Image.open(io.BytesIO(content)).tobytes() for content in contents]
+    assert pixels[:frames] == pixels[frames:]
+
+
 class RaisesAtFrame:
     """An interposer that breaks in the middle."""
 
@@ -196,8 +241,6 @@ def test_an_interrupt_in_the_middle_leaves_no_file(folders, classes):
 
 
 def test_a_full_disk_names_the_saver_and_its_prefix(folders, classes, monkeypatch):
-    import io
-
     class Full(io.FileIO):
         def write(self, content):
             if self.tell() + len(content) > 20_000:
