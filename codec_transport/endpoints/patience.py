@@ -31,7 +31,7 @@ class StreamLimits:
     from the header to the end; a long clip on a CPU. max_per_client: streams of one address at a time.
     """
 
-    slow_reader_s: float = 60.0
+    slow_reader_s: float = 30.0
     max_stream_s: float = 4 * 3600.0
     max_per_client: int = 128
 

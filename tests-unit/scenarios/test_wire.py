@@ -224,3 +224,50 @@ def test_the_command_lines_of_the_page_work_as_printed(server: Any, tmp_path: Pa
         messages = list(split_messages([(tmp_path / name).read_bytes()], "msgpack"))
         assert len(messages) == num_messages
         assert decode_latent_frame_msgpack(messages[-1]).finish_reason == "ok"
+
+
+def streaming_graph(num_frames: int) -> dict[str, Any]:
+    """Pictures become latents one after another and leave as they are made; nothing holds all of them."""
+    return {
+        "1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": DEMO.name}},
+        "2": {
+            "class_type": "EmptyImage",
+            "inputs": {"width": 64, "height": 64, "batch_size": num_frames, "color": 0x3366CC},
+        },
+        "3": {"class_type": "ImageBatchToStream", "inputs": {"image": ["2", 0]}},
+        "4": {"class_type": "VAEEncodeStream", "inputs": {"stream": ["3", 0], "vae": ["1", 2]}},
+        "5": {
+            "class_type": "EmitLatents",
+            "inputs": {
+                "latents": ["4", 0], "latent_space": "", "pipeline": "delta+int8", "frame_rate": 6.0, "channel": "c",
+            },
+        },
+    }  # fmt: skip
+
+
+def test_a_latent_stream_of_the_engine_leaves_while_it_is_made(server: Any) -> None:
+    understanding = Understanding()
+    fields = {"modality": "video-latents", "workflow": streaming_graph(40), "fps": 6}
+    request = generation_request("", understanding, pipeline=None, **fields)
+    with LatentStream(server.url, request, understanding) as stream:
+        frames = list(stream)
+        header = stream.header
+    assert header is not None
+    assert (len(frames), header.shape, header.pipeline, header.fps) == (40, (4, 8, 8), "delta+int8", 6)
+    assert header.total_frames in (None, 40)  # known when all of it came in one part
+    assert all(np.array_equal(frame, frames[0]) for frame in frames)
+
+
+def test_a_client_that_leaves_a_stream_of_the_engine_ends_its_prompt(server: Any) -> None:
+    understanding = Understanding()
+    fields = {"modality": "video-latents", "workflow": streaming_graph(1500)}
+    request = generation_request("", understanding, pipeline="raw", **fields)
+    with LatentStream(server.url, request, understanding) as stream:
+        prompt_id = stream.headers["X-Codec-Prompt-Id"]
+        next(iter(stream))
+    left = time.monotonic()
+    while not (entry := history_of(server, prompt_id)):
+        assert time.monotonic() - left < 20, "the prompt goes on"
+        time.sleep(0.05)
+    assert entry["status"]["completed"] is False
+    assert fetch_latent(server.url, "cat", size="64x64", steps=1).shape == (4, 8, 8)
