@@ -1,87 +1,119 @@
-"""What a class says about streams counts for its own work, not for that of a subclass that changed it."""
+"""What V1 and V3 classes declare about streams, and declarations that contradict themselves."""
 
 from __future__ import annotations
 
+import pytest
+from stream_nodes import IMAGE, S, one, v1
+
 from comfy_api.adapters import describe
+from comfy_api.errors import SchemaError
+from comfy_api.latest import io
+from comfy_execution.streaming.contract import StreamRoles
 
 
-class Brighter:
-    RETURN_TYPES = ("IMAGE",)
-    FUNCTION = "run"
-    FRAME_WISE = ("image",)
-
-    @classmethod
-    def INPUT_TYPES(cls):
-        return {"required": {"image": ("IMAGE",)}}
-
-    def run(self, image):
-        return (image * 2,)
+def v3(execute=lambda cls, **_: None, methods=None, **schema):
+    fields = {"node_id": "Made", "inputs": [], "outputs": [], **schema}
+    body = {
+        "define_schema": classmethod(lambda cls: io.Schema(**fields)),
+        "execute": classmethod(execute),
+        **{name: classmethod(function) for name, function in (methods or {}).items()},
+    }
+    return type("Made", (io.ComfyNode,), body)
 
 
-class Renamed(Brighter):
-    """Nothing of its work is changed."""
+def roles(node_class) -> StreamRoles | None:
+    return describe("Made", node_class).streams
 
 
-class Normalised(Brighter):
-    """Looks at the whole batch: not frame-wise any more."""
-
-    def run(self, image):
-        return (image / image.max(),)
+def drain(cls, **inputs):
+    yield 1
 
 
-class SaysSoItself(Normalised):
-    FRAME_WISE = ("image",)
+async def drain_async(cls, **inputs):
+    yield 1
 
 
-class Saver:
-    RETURN_TYPES = ()
-    FUNCTION = "save"
-    OUTPUT_NODE = True
-
-    @classmethod
-    def INPUT_TYPES(cls):
-        return {"required": {"images": ("IMAGE",)}}
-
-    def save(self, images):
-        return {}
-
-    def drain_stream(self, images):
-        for chunk in images.chunks():
-            yield len(chunk)
+def test_a_class_without_streams_has_no_roles():
+    assert roles(v3(inputs=[io.Image.Input("image")], outputs=[io.Image.Output()])) is None
+    assert roles(v1((IMAGE,), {"image": IMAGE}, one(lambda uid, image: image))) is None
 
 
-class SavesMasks(Saver):
-    """Other inputs: what it inherited would be called with names it does not know."""
-
-    FUNCTION = "save_masks"
-
-    @classmethod
-    def INPUT_TYPES(cls):
-        return {"required": {"mask": ("MASK",)}}
-
-    def save_masks(self, mask):
-        return {}
-
-
-def test_a_promise_goes_on_to_subclasses_that_change_nothing():
-    assert describe("A", Brighter).streams.frame_wise == ("image",)
-    assert describe("A", Renamed).streams.frame_wise == ("image",)
-    assert describe("A", Saver).streams.drains
-
-
-def test_a_promise_ends_where_the_work_or_the_inputs_change():
-    assert describe("A", Normalised).streams is None
-    assert describe("A", SavesMasks).streams is None
+def test_both_forms_say_the_same():
+    new = v3(
+        inputs=[io.Image.Input("image"), io.Mask.Input("mask", optional=True), io.Int.Input("n")],
+        outputs=[io.Image.Output()],
+        frame_wise=["image", "mask"],
+        frame_wise_grain=4,
+    )
+    old = v1(
+        (IMAGE,),
+        {"image": IMAGE, "mask": "MASK", "n": "INT"},
+        one(lambda uid, **_: None),
+        FRAME_WISE=("image", "mask"),
+        FRAME_WISE_GRAIN=4,
+    )
+    assert roles(new) == roles(old)
+    assert roles(new).frame_wise == ("image", "mask") and roles(new).grain == 4
 
 
-def test_a_subclass_may_say_so_itself():
-    assert describe("A", SaysSoItself).streams.frame_wise == ("image",)
+@pytest.mark.parametrize("function", [drain, drain_async])
+def test_sinks_and_sources(function):
+    found = roles(
+        v3(
+            methods={
+                "drain_stream": function,
+                "open_stream": lambda cls: None,
+                "stream_estimate": lambda cls: None,
+            },
+            inputs=[io.Image.Input("image"), io.Video.Input("video"), io.Int.Input("n")],
+        )
+    )
+    assert found.drains and found.opens and found.estimates and not found.shapes
+    assert found.stream_inputs == ("image", "video")
+    assert found.steps_async is (function is drain_async)
 
 
-def test_savers_that_come_with_the_server_drain_streams_and_the_preview_of_masks_does_not():
-    from comfy_extras.core.image_io import PreviewImage, SaveImage
-    from comfy_extras.nodes_mask import MaskPreview
+def test_named_stream_inputs_win_over_all():
+    found = roles(
+        v3(
+            methods={"drain_stream": drain},
+            inputs=[io.Image.Input("image"), io.Image.Input("logo")],
+            stream_inputs=["image"],
+        )
+    )
+    assert found.stream_inputs == ("image",)
 
-    assert describe("SaveImage", SaveImage).streams.drains
-    assert describe("PreviewImage", PreviewImage).streams.drains
-    assert describe("MaskPreview", MaskPreview).streams is None
+
+def test_explicit_sockets_and_generators():
+    found = roles(
+        v3(drain, inputs=[io.ImageStream.Input("a"), io.LatentStream.Input("b")], is_output_node=True)
+    )
+    assert found.explicit_inputs == ("a", "b") and found.steps and found.has_output_role
+    found = roles(v3(inputs=[io.Image.Input("image")], outputs=[io.Image.Output(), io.ImageStream.Output()]))
+    assert found.explicit_slots == (1,) and not found.steps
+
+
+@pytest.mark.parametrize(
+    ("schema", "field"),
+    [
+        ({"frame_wise": ["picture"]}, "frame_wise"),
+        ({"stream_inputs": ["picture"]}, "stream_inputs"),
+        ({"passthrough": "picture"}, "passthrough"),
+        ({"frame_wise": ["image"], "frame_wise_grain": 0}, "frame_wise_grain"),
+        ({"outputs": [io.ImageStream.Output("out", is_output_list=True)]}, "output 'out'"),
+    ],
+)
+def test_contradictions_name_the_field(schema, field):
+    with pytest.raises(SchemaError) as caught:
+        describe("Made", v3(inputs=[io.Image.Input("image")], **schema))
+    assert caught.value.field == field and caught.value.node_id == "Made"
+
+
+def test_a_v1_stream_output_cannot_be_a_list():
+    with pytest.raises(SchemaError, match="cannot be a list"):
+        describe("Made", v1((S,), {"n": "INT"}, one(lambda uid, n: n), OUTPUT_IS_LIST=(True,)))
+
+
+def test_object_info_does_not_show_what_clients_do_not_know():
+    made = v3(inputs=[io.Image.Input("image")], outputs=[io.Image.Output()], frame_wise=["image"])
+    assert "frame_wise" not in made.GET_NODE_INFO_V1()

@@ -247,3 +247,43 @@ def test_s75_unknown_length():
         for entry in seen
         if entry["state"] == "running" and 0 < entry["value"] < FRAMES
     )
+
+
+def test_an_input_that_takes_lists_joins_all_indices():
+    from stream_nodes import Concat
+
+    classes = {
+        **LISTS,
+        "join": v1(
+            (S,), {"streams": S}, lambda self, streams, uid: (Concat(uid[0], *streams),), INPUT_IS_LIST=True
+        ),
+    }
+    prompt = {
+        "1": node("list", values="5 7"),
+        "2": node("src", n=["1", 0]),
+        "3": node("join", streams=["2", 0]),
+        "4": sink("3", "a"),
+    }
+    with StreamBench(classes) as bench:
+        bench.stream(prompt)
+    assert LOG.files["a"] == [*range(5), *range(7)]
+
+
+def test_a_blocked_item_of_a_list_is_left_out():
+    from comfy_execution.graph_utils import ExecutionBlocker
+
+    def odd(self, v, uid):
+        return (ExecutionBlocker(None) if v % 2 else v,)
+
+    classes = {**LISTS, "odd": v1(("INT",), {"v": "INT"}, odd)}
+    prompt = {
+        "1": node("list", values="16 17 18"),
+        "2": node("odd", v=["1", 0]),
+        "3": node("src", n=["2", 0]),
+        "4": node("names", values="x y z"),
+        "5": node("save", stream=["3", 0], name=["4", 0], chunk=0),
+    }
+    with StreamBench(classes) as bench:
+        bench.stream(prompt)
+        assert LOG.files == {"x": N[:16], "z": N[:18]}
+        assert bench.history["outputs"]["5"] == {"files": ["x", "z"]}
