@@ -54,6 +54,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
             202: r.Run,
             409: r.Run | s.ErrorBody,
             500: r.Run | s.ErrorBody,
+            503: s.ErrorBody,
             504: s.ErrorBody,
         },
         body=r.RunBody,

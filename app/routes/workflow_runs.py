@@ -106,6 +106,8 @@ async def _wait(request: web.Request, run: ActiveRun, timeout_s: float | None) -
         await asyncio.wait((run.ended,), timeout=remaining)
         if request.transport is None or request.transport.is_closing():
             raise ConnectionResetError("the caller left")
+    if run.ended.cancelled():
+        raise RequestError("server_stops", "the server stops; ask again later", field="request", status=503)
     return run.ended.result()
 
 

@@ -59,6 +59,8 @@ async def run_events(log: EventLog, run: ActiveRun, after: int | None) -> AsyncG
         for logged in found:
             yield event_of(logged)
         cursor = newest
+        if run.ended.cancelled():
+            return
         if run.ended.done():
             last_moment = last_moment or loop.time() + CLOSING_WAIT_S
             if any(map(_is_closing, found)) or loop.time() >= last_moment:

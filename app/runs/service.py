@@ -30,7 +30,7 @@ MAX_REMEMBERED = 1_000
 
 @dataclass(slots=True, eq=False)
 class ActiveRun:
-    """One run that was asked for here. `ended` resolves to the final `Run` and never raises."""
+    """One run that was asked for here. `ended` resolves to the final `Run`; it is cancelled when the server stops."""
 
     prompt_id: str
     session: str
@@ -87,7 +87,7 @@ class WorkflowRuns:
         known = results.describe_run(
             self._engine.queue, prompt_id, base_url, run.node_errors if run is not None else None
         )
-        if known is None and run is not None and run.ended.done():
+        if known is None and run is not None and run.ended.done() and not run.ended.cancelled():
             return run.ended.result()
         return known
 
@@ -166,8 +166,11 @@ class WorkflowRuns:
             del self._active[prompt_id]
 
     async def close(self) -> None:
-        """Ends the following of runs; the prompts themselves are the queue's."""
+        """Ends the following of runs and lets their callers go; the prompts themselves are the queue's."""
         tasks = [task for run in self._active.values() for task in run.tasks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for run in self._active.values():
+            run.ended.cancel()
+        self._hub.log.wake()

@@ -366,3 +366,19 @@ async def test_keys_of_two_callers_do_not_meet(serve: Serve) -> None:
         headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "same"}
         answers.append(await served.json("POST", RUN, json={"prompt": GRAPH}, headers=headers))
     assert [status for status, _ in answers] == [200, 200] and answers[0][1]["id"] != answers[1][1]["id"]
+
+
+async def test_callers_are_let_go_at_once_when_the_server_stops(serve: Serve) -> None:
+    served = await serve()
+    waiting = asyncio.create_task(served.json("POST", RUN, json={"prompt": GRAPH}))
+    await pending(served)
+    async with served.http.post(served.url + RUN, json={"prompt": GRAPH, "stream": True}) as answer:
+        stream = asyncio.create_task(sse_events(answer))
+        await pending(served, 2)
+        started = asyncio.get_running_loop().time()
+        await served.server.stop()
+        status, body = await waiting
+        assert (status, body["error"]["type"]) == (503, "server_stops")
+        assert [name for _, name, _ in await stream] == ["run"]
+    assert asyncio.get_running_loop().time() - started < 2.5
+    assert len(served.queue.pending) == 2, "the prompts stay for the next process"
