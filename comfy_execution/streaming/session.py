@@ -40,6 +40,8 @@ class OpenNode:
     num_pending: int = 0
     is_wire: bool = False
     """A cached interposer: it only passes on, and is shown as cached."""
+    shown: tuple[int, int] = (0, 0)
+    """Progress that clients know: frames, and frames in all."""
     has_shown: bool = False
     """Its ui went out already."""
 
@@ -232,8 +234,10 @@ class StreamSession:
             known = [total for total in totals if total is not None]
             has_ended = all(member.has_ended for member in node.members)
             total = sum(known) if known and len(known) == len(totals) else value + 1
-            if value:
-                self._events.frames_moved(node.node_id, value, value if has_ended else max(value, total))
+            shown = (value, value if has_ended else max(value, total))
+            if value and shown != node.shown:
+                node.shown = shown
+                self._events.frames_moved(node.node_id, *shown)
 
     def _new_member(self, node_id: str, index: int, class_type: str) -> Member:
         self._num_members += 1

@@ -440,3 +440,30 @@ def test_s41_a_sink_that_swallows_the_error_keeps_no_short_file(plain, tmp_path,
         assert report["node_id"] == "1" and list(tmp_path.iterdir()) == []
         bench.stream({"1": src(), "2": sink("1", "a", kind="swallows")})
         assert [path.name for path in tmp_path.iterdir()] == ["a_0"]
+
+
+@pytest.mark.parametrize("kind", ["steps", "plain"])
+@pytest.mark.parametrize("ending", ["error", "interrupt"])
+def test_async_sinks_are_told_and_clean_up(kind, ending):
+    async def steps(self, stream, name, chunk, uid):
+        with File(name) as file:
+            for part in stream.chunks():
+                file.frames += numbers(part)
+                await asyncio.sleep(0)
+                yield len(part)
+
+    async def plain(self, stream, name, chunk, uid):
+        with File(name) as file:
+            for part in stream.chunks():
+                file.frames += numbers(part)
+                await asyncio.sleep(0)
+
+    classes = {**CLASSES, "odd": v1((), SINK, steps if kind == "steps" else plain, OUTPUT_NODE=True)}
+    source = failing() if ending == "error" else src(kind="src_interrupts")
+    with StreamBench(classes) as bench:
+        bench.stream({"1": source, "2": sink("1", "a", kind="odd"), "3": sink("1", "b")}, ok=False)
+        assert bench.history["status"]["messages"][-1][0].endswith(
+            "interrupted" if ending == "interrupt" else "error"
+        )
+        assert LOG.files == {} and LOG.closes == [("1", True)]
+        next_prompt_runs(bench)
