@@ -23,7 +23,7 @@ import torch
 from benchmarks import wire_quality, wire_speed
 
 PROMPTS = Path(__file__).with_name("demo_prompts.txt")
-BEGIN, END = "<!-- wire: written by benchmarks/wire.py -->", "<!-- /wire -->"
+BEGIN, END = "<!-- wire: begin -->", "<!-- wire: end -->"
 
 
 def measure(only: list[str], rounds: int, num_prompts: int, side: int) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def ssim(one: Picture, other: Picture) -> float:
     weights = torch.exp(-(axis**2) / (2 * 1.5**2))
     window = torch.outer(weights, weights)[None, None] / weights.sum() ** 2
     luma = torch.tensor([0.299, 0.587, 0.114], dtype=torch.float64)
-    x, y = ((torch.from_numpy(p).double() @ luma)[None, None] for p in (one, other))
+    x, y = ((torch.tensor(p, dtype=torch.float64) @ luma)[None, None] for p in (one, other))
 
     def blurred(values: Tensor) -> Tensor:
         return F.conv2d(values, window)
