@@ -24,13 +24,17 @@ class LatentInbox:
         self._parts: asyncio.Queue[EmittedLatent] = asyncio.Queue()
         self._room = threading.Semaphore(max_waiting)
         self._is_closed = False
+        self._is_over = False
 
     def deliver(self, latent: EmittedLatent) -> None:
-        """Hands over one part, once there is room.
+        """Hands over one part, once there is room. What comes behind a last part is left out: a stream ends once.
 
         Raises: ListenerGoneError after `close` when more parts would follow, and the engine's exception for an
         interrupted prompt.
         """
+        if self._is_over:
+            return
+        self._is_over = latent.is_last
         while not self._room.acquire(timeout=INTERRUPT_CHECK_S):
             throw_exception_if_processing_interrupted()
         if not self._is_closed:

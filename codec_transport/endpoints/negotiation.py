@@ -8,7 +8,6 @@ exactly which bytes to send, or None for pixels.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -32,6 +31,7 @@ from codec_transport.endpoints.negotiation_records import (
     RequestLimits,
     VersionFloor,
 )
+from codec_transport.endpoints.negotiation_sizes import check_clip, read_length, read_size
 from codec_transport.endpoints.rejection import RejectionError, VersionRequiredError
 from codec_transport.endpoints.workflows import Workflow, checked_graph, read_workflow
 from codec_transport.spaces.space import MODALITIES, LatentSpace
@@ -41,8 +41,6 @@ from codec_transport.wire.layouts import PIPELINE_LAYOUTS, PIPELINES, Scales
 
 PIXEL_MODALITIES: tuple[str, ...] = ("image", "images", "video", "pixels", "rgb")
 RESPONSE_FORMATS: tuple[str, ...] = ("b64_json", "url")
-DEFAULT_FPS = 24
-DEFAULT_FRAMES = 24
 NO_MODEL = ModelFacts("workflow", None)  # a caller's graph that nobody asked about
 ZSTD_SINCE: ClientVersion = (0, 2)  # clients before it do not know Codec-Zstd-Dict
 ASSUMED_VERSION: ClientVersion = (0, 3)  # of a client that asks for latents and does not say
@@ -181,7 +179,7 @@ class _Negotiation:
         if not wants_latents:
             request = self.request(NO_MODEL, version, wants_latents=False, needs_prompt=False)
             return replace(request, graph=checked_graph(graph))
-        _, fps = self._frames(NO_MODEL)
+        _, fps = read_length(self.fields, self.endpoint, NO_MODEL, self.limits)
         workflow = read_workflow(graph, self.fields.text("channel"), float(fps or 0))
         self.default_pipeline = workflow.pipeline or self.default_pipeline
         request = self.request(resolve(workflow), version, wants_latents=True, needs_prompt=False)
@@ -200,9 +198,9 @@ class _Negotiation:
         prompt = self._prompt() if needs_prompt else ""
         negative_prompt = fields.text("negative_prompt", max_chars=limits.max_prompt_chars) or ""
         delivery = self._stream_choice(model) if wants_latents else None
-        width, height = self._size(model)
-        num_frames, fps = self._frames(model)
-        self._check_clip(model, width * height * num_frames)
+        width, height = read_size(fields, self.endpoint, model, limits)
+        num_frames, fps = read_length(fields, self.endpoint, model, limits)
+        check_clip(self.endpoint, model, width * height * num_frames)
         is_single = wants_latents or self.endpoint is Endpoint.VIDEOS
         num_images = fields.whole("n", least=1, most=1 if is_single else limits.max_images)
         latents = None
@@ -300,57 +298,6 @@ class _Negotiation:
             extras={"supported_pipelines": supported},
         )
 
-    def _size(self, model: ModelFacts) -> tuple[int, int]:
-        param = "size"
-        text = self.fields.text("size")
-        if text is not None:
-            found = re.fullmatch(r"\s*([0-9]{1,6})[xX]([0-9]{1,6})\s*", text)
-            if found is None:
-                raise self._bad_size(param, f"{text!r:.40} is not WIDTHxHEIGHT")
-            width, height = int(found[1]), int(found[2])
-        elif self.endpoint is Endpoint.VIDEOS and self.fields.has("resolution"):
-            param = "resolution"
-            side = self.fields.whole(param, least=-(2**53), most=2**53)
-            width = height = side or 0
-        else:
-            width, height = model.native_size
-        stride = model.space.spatial_stride if model.space is not None else 8
-        limits = self.limits
-        if min(width, height) < 1 or width % stride or height % stride:
-            raise self._bad_size(param, f"{width}x{height}, both sides must be multiples of {stride}")
-        if max(width, height) > limits.max_side or width * height > limits.max_pixels:
-            bound = f"{limits.max_side} pixels a side and {limits.max_pixels} in all"
-            raise self._bad_size(param, f"{width}x{height}, at most {bound}")
-        return width, height
-
-    def _frames(self, model: ModelFacts) -> tuple[int, int | None]:
-        """Pixel frames and playback rate; one frame and no rate on the image endpoint."""
-        if self.endpoint is Endpoint.IMAGES:
-            return 1, None
-        most = min(self.limits.max_frames, model.max_frames)
-        fps = self.fields.whole("fps", least=1, most=self.limits.max_fps) or DEFAULT_FPS
-        frames = self.fields.whole("frames", least=1, most=most)
-        seconds = self.fields.number("duration_seconds", least=0.0, most=most)
-        if frames is None and seconds is not None:
-            frames = round(fps * seconds)
-            if not 1 <= frames <= most:
-                raise RejectionError(
-                    400,
-                    "invalid_value",
-                    f"duration_seconds: {frames} frames at {fps} fps, expected 1 to {most}",
-                    param="duration_seconds",
-                )
-        return frames or DEFAULT_FRAMES, fps
-
-    def _check_clip(self, model: ModelFacts, num_pixels: int) -> None:
-        if self.endpoint is Endpoint.VIDEOS and num_pixels > model.max_clip_pixels:
-            raise RejectionError(
-                400,
-                "invalid_value",
-                f"frames: {num_pixels} pixels in all frames, at most {model.max_clip_pixels} with {model.name}",
-                param="frames",
-            )
-
     def _delivery(
         self,
         model: ModelFacts,
@@ -433,7 +380,3 @@ class _Negotiation:
             param="modality",
             extras={"supported_modalities": supported},
         )
-
-    @staticmethod
-    def _bad_size(param: str, problem: str) -> RejectionError:
-        return RejectionError(400, "invalid_size", f"{param}: {problem}", param=param)

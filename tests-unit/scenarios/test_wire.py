@@ -260,7 +260,7 @@ def test_a_latent_stream_of_the_engine_leaves_while_it_is_made(server: Any) -> N
 
 def test_a_client_that_leaves_a_stream_of_the_engine_ends_its_prompt(server: Any) -> None:
     understanding = Understanding()
-    fields = {"modality": "video-latents", "workflow": streaming_graph(1500)}
+    fields = {"modality": "video-latents", "workflow": streaming_graph(600)}
     request = generation_request("", understanding, pipeline="raw", **fields)
     with LatentStream(server.url, request, understanding) as stream:
         prompt_id = stream.headers["X-Codec-Prompt-Id"]
