@@ -6,5 +6,5 @@ two formats: msgpack (bare concatenation of maps) or protobuf (each message behi
 Read in this order: `messages` (what travels), `layouts` (what a pipeline's payload looks like), `encoder`
 and `decoder` (one message to buffers, bytes to messages), `rules` (which message may follow which),
 `session` (both ends of a stream), `codings` (content codings; `coders` and `unfolding` are its two directions).
-Layer: may import msgpack, `codec_transport.errors` and the standard library, nothing else.
+Layer: may import msgpack, `codec_transport.errors` and the standard library; brotli and zstandard on first use.
 """
