@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from codec_transport import decode_latent_frame_msgpack, decode_latent_header_msgpack, split_messages
 from codec_transport.endpoints.rejection import RejectionError
@@ -220,3 +223,37 @@ async def test_without_latents_asked_for_the_workflow_runs_as_it_is(client, host
     body = await (await client.post(URL, json={"workflow": PICTURE, "response_format": "url"})).json()
     assert len(body["data"]) == 1
     assert host.graphs == [PICTURE]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=20,
+)
+LINKS = st.tuples(st.sampled_from("12345"), st.integers(0, 2)).map(list)
+INPUTS = st.dictionaries(
+    st.sampled_from(["samples", "latents", "images", "ckpt_name", "channel", "pipeline", "latent_space"]),
+    LINKS | st.text(max_size=5) | JSON,
+    max_size=4,
+)
+NODES = st.builds(
+    lambda name, inputs: node(name, **inputs),
+    st.sampled_from(["EmitLatents", "VAEDecode", "VAEDecodeTiled", "SaveImage", "CheckpointLoaderSimple"]),
+    INPUTS,
+)
+
+
+@given(JSON | st.dictionaries(st.sampled_from("12345"), NODES | JSON, min_size=1, max_size=5))
+def test_any_value_is_a_graph_with_one_source_or_a_refusal(value: Any) -> None:
+    before = copy.deepcopy(value)
+    refusal = None
+    try:
+        workflow = read_workflow(value)
+    except RejectionError as error:
+        refusal = error
+    if refusal is None:
+        assert workflow.graph[workflow.node_id]["class_type"] == "EmitLatents"
+    else:
+        assert (refusal.status, refusal.code) == (400, "invalid_workflow")
+        json.dumps(refusal.body())
+    assert value == before
