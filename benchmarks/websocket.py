@@ -68,7 +68,7 @@ class Listener(asyncio.Protocol):
 
     def __init__(self, path: str, host: str, reads: bool, last: int) -> None:
         self.path, self.host, self.reads, self.last = path, host, reads, last
-        self.finished = asyncio.Event()
+        self.finished, self.closed = asyncio.Event(), asyncio.Event()
         self.greeted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.arrived: dict[int, float] = {}
         self.kinds: list[str] = []
@@ -102,6 +102,10 @@ class Listener(asyncio.Protocol):
             if not self.reads:
                 self.transport.pause_reading()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Notes the end."""
+        self.closed.set()
+
     def catch_up(self) -> None:
         """Reads after all."""
         self.transport.resume_reading()
@@ -115,6 +119,12 @@ class Outcome:
     rss_growth_bytes: int = 0
     listeners: list[Listener] = field(default_factory=list)
     author: Listener | None = None
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        for listener in [*self.listeners, *([self.author] if self.author else [])]:
+            listener.transport.close()
+            await listener.closed.wait()
 
     def percentile_ms(self, share: float) -> float:
         """Latency that `share` of the messages stay below."""
@@ -222,10 +232,10 @@ async def measure(url: str, pid: int, folder: Path, chosen: argparse.Namespace) 
     silent = chosen.clients // 10
     outcome = await run(url, pid, folder, clients=chosen.clients, silent=silent, own=False, **common)
     report("a prompt without client_id", outcome, chosen.updates, silent)
-    for listener in outcome.listeners:
-        listener.transport.close()
+    await outcome.close()
     outcome = await run(url, pid, folder, clients=20, silent=20, own=True, **common)
     report("a prompt of one client, 20 others read nothing", outcome, chosen.updates, 20)
+    await outcome.close()
 
 
 def main() -> None:

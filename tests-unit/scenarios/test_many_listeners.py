@@ -52,7 +52,7 @@ async def test_first_and_last_progress_and_every_status_reach_all_clients(
         assert {1, UPDATES} <= set(listener.arrived)
         assert listener.kinds.count("status") == 4
         assert set(listener.kinds) == {"status"}, "messages of a prompt without client are for nobody"
-        listener.transport.close()
+    await found.close()
     assert found.rss_growth_bytes < 50 * 1024 * 1024
 
 
@@ -74,3 +74,4 @@ async def test_a_client_gets_all_of_its_prompt_while_others_read_nothing(
     assert sorted(author.arrived) == list(range(1, UPDATES + 1))
     for listener in found.listeners:
         assert listener.kinds == ["status"] * 4
+    await found.close()
