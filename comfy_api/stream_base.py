@@ -42,6 +42,9 @@ class FrameStreamInput(ABC):
     work_bytes_per_frame: int = 0
     """Memory that making one frame takes beside the frames themselves."""
 
+    models: Sequence[Any] = ()
+    """Patchers of the models it uses: the engine loads those of a chain together, or keeps them from taking turns."""
+
     _state: StreamState = StreamState.FRESH
     _last: Any = None
 

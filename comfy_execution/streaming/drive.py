@@ -18,6 +18,7 @@ from comfy_execution.interrupts import InterruptWatch
 from comfy_execution.streaming.baton import BatonSink
 from comfy_execution.streaming.errors import StreamAborted, StreamContractError, StreamUseError
 from comfy_execution.streaming.member import Member
+from comfy_execution.streaming.model_stages import cut_between_models
 from comfy_execution.streaming.policy import StreamPolicy, TeeBudget
 from comfy_execution.streaming.region_state import Lag, Turn
 from comfy_execution.streaming.sinks import GeneratorSink, drained
@@ -137,6 +138,8 @@ class Drive:
         """Steps all sinks to their end, then closes everything. Raises nothing: see `failure`."""
         try:
             self._choose_chunk()
+            if self.failure is None:
+                cut_between_models(self.members, self._policy.hold_models)
             await self._step_all()
         finally:
             await self._close()
@@ -182,10 +185,7 @@ class Drive:
             else:
                 assert isinstance(turn, int)
                 await stepper.step(turn)
-            now = self._clock()
-            if now >= self._next_progress:
-                self._next_progress = now + PROGRESS_INTERVAL_S
-                self._events.progressed(self.members)
+            self.show_progress()
             if not await self._events.between_steps():
                 self.fail_as(self.members[0].node_id, StreamAborted("another node of the prompt ended it"))
         if self.failure is None and stepper.all_lost():
@@ -193,6 +193,13 @@ class Drive:
             self.fail_as(member.node_id, error)
         for member, _ in stepper.lost:
             self.returned(member, (), is_drain=False)
+
+    def show_progress(self) -> None:
+        """Shows how far the members are, now and then."""
+        now = self._clock()
+        if now >= self._next_progress:
+            self._next_progress = now + PROGRESS_INTERVAL_S
+            self._events.progressed(self.members)
 
     def _lags(self) -> list[Lag]:
         """Tees whose readers are apart, with the sinks behind the last reader."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
@@ -48,6 +48,11 @@ class NoModes:
         """Nothing to set."""
 
 
+def all_fit(models: Sequence[Any]) -> bool:
+    """For processes whose models never have to make room for each other."""
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamPolicy:
     """Limits and switches of one engine.
@@ -65,6 +70,8 @@ class StreamPolicy:
     abandon_grace_s: float = 2.0
     frame_kinds: Mapping[str, FrameOps] = field(default_factory=dict)
     modes: ThreadModes = field(default_factory=NoModes)
+    hold_models: Callable[[Sequence[Any]], bool] = all_fit
+    """Loads the models of a region together; False when the device has no room for all of them at once."""
 
     def chunk_for(self, bytes_per_frame: int) -> int:
         """Frames per chunk when a member touches so many bytes per frame; 0 = nobody knows."""

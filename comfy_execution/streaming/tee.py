@@ -164,7 +164,7 @@ class Lane:
         if not frames:
             return
         if self.live:
-            is_shared = len(self.tee.live) > 1
+            is_shared = len(self.tee.live) > 1 or self.tee.is_cut
             cost = self.tee.budget.cost(frames, self.ops.size_bytes(chunk)) if is_shared else 0
             block = Block(self.head, self.head + frames, chunk, cost)
             if self.tee.checks_chunks:
@@ -265,6 +265,8 @@ class Tee:
         self.lanes = [Lane(self, i, stream) for i, stream in enumerate(streams)]
         self.checks_chunks = checks_chunks
         self.drive: Drive | None = None
+        self.is_cut = False
+        """All frames are made before the first is read: a model above and one below do not fit together."""
         self.is_reset = False
         self.is_closed = False
         self._is_filling = False
@@ -281,6 +283,14 @@ class Tee:
         return all(lane.has_ended for lane in self.lanes)
 
     def fill(self) -> None:
+        """Pulls one chunk from the producer; at a cut, all of them. Raises: as `fill_once`."""
+        self.fill_once()
+        while self.is_cut and not self.has_ended:
+            self.fill_once()
+            assert self.drive is not None
+            self.drive.show_progress()
+
+    def fill_once(self) -> None:
         """Pulls one chunk from the producer, in its node's context.
 
         Raises: whatever the producer raises; the region's first failure; InterruptProcessingException.
@@ -320,6 +330,9 @@ class Tee:
         """Says once that frames go to a file, and who reads at different rates."""
         if not self._has_warned:
             self._has_warned = True
+            if self.is_cut:
+                logger.info("the frames of %s go to a file until the next model is loaded", self.member.name)
+                return
             readers = ", ".join(branch.member.name for branch in lane.live)
             logger.warning(
                 "the frames of %s are read at different rates by %s: what is beyond the budget goes to a file",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from stream_bench import StreamBench, node
-from stream_nodes import FRAMES, LOG, Counter, S, one, v1
+from stream_nodes import FRAMES, LOG, Counter, Mapped, S, one, v1
 from test_fan_out import N, on, sink, src, two
 from test_planning import LOADER
 
@@ -287,3 +287,51 @@ def test_a_blocked_item_of_a_list_is_left_out():
         bench.stream(prompt)
         assert LOG.files == {"x": N[:16], "z": N[:18]}
         assert bench.history["outputs"]["5"] == {"files": ["x", "z"]}
+
+
+class Device:
+    """Room for one model; counts how often one is brought in."""
+
+    def __init__(self, room):
+        self.room, self.loads, self.here = room, [], []
+
+    def use(self, model):
+        if model not in self.here:
+            self.loads.append(model)
+            self.here = [*self.here, model][-self.room :]
+
+    def hold(self, models):
+        if len(models) > self.room:
+            return False
+        for model in models:
+            self.use(model)
+        return True
+
+
+@pytest.mark.parametrize(("room", "loads"), [(2, ["decoder", "upscaler"]), (1, ["decoder", "upscaler"])])
+def test_s71_models_that_do_not_fit_together(room, loads):
+    device = Device(room)
+
+    def using(model):
+        class Using(Mapped):
+            models = (model,)
+
+        def use(chunk):
+            device.use(model)
+            return chunk + 1
+
+        return v1((S,), {"stream": S}, one(lambda uid, stream: Using(uid, stream, use)))
+
+    classes = {"decode_model": using("decoder"), "upscale_model": using("upscaler")}
+    prompt = {
+        "1": src(),
+        "2": on("decode_model", "1"),
+        "3": on("upscale_model", "2"),
+        "4": on("add", "3", v=0),
+        "5": sink("4", "a"),
+    }
+    with StreamBench(classes, hold_models=device.hold, tee_frames=32) as bench:
+        bench.stream(prompt)
+        assert LOG.files["a"] == [i + 2 for i in N]
+        assert device.loads == loads
+        assert bool(bench.spilled) is (room == 1) and bench.tee <= 40
