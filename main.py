@@ -141,6 +141,7 @@ def cache_choice() -> tuple[Any, dict[str, Any]]:
 
 def stream_policy() -> Any:
     """How the engine streams."""
+    from comfy.memory import residency
     from comfy_api.frames import FRAME_KINDS
     from comfy_api.torch_modes import TorchModes
     from comfy_execution.streaming.policy import GIB, StreamMode, StreamPolicy
@@ -154,6 +155,7 @@ def stream_policy() -> Any:
         depth_first_lists=args.depth_first_lists,
         frame_kinds=FRAME_KINDS,
         modes=TorchModes(),
+        hold_models=residency.load_together,
     )
 
 

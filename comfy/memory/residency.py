@@ -178,6 +178,19 @@ def load_models_gpu(
         current_loaded_models.insert(0, entry)
 
 
+def load_together(models: Sequence[Resident]) -> bool:
+    """Loads models that will be used in turns; False, and nothing is done, where a device has no room for all."""
+    wanted = list(dict.fromkeys(models))
+    for device in {model.load_device for model in wanted}:
+        if device.type == "cpu":
+            continue
+        weights = sum(model.model_size() for model in wanted if model.load_device == device)
+        if weights + minimum_inference_memory() > devices.get_total_memory(device):
+            return False
+    load_models_gpu(wanted)
+    return True
+
+
 def load_model_gpu(model: Resident) -> None:
     """`load_models_gpu` for one model."""
     load_models_gpu([model])

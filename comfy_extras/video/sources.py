@@ -112,6 +112,7 @@ class VAEDecodedImageStream(ImageStreamInput):
     def __init__(self, vae: Any, latents: Latent | LatentStreamInput) -> None:
         super().__init__()
         self._vae = vae
+        self.models = (vae.patcher,) if hasattr(vae, "patcher") else ()
         self._latents = latents if isinstance(latents, LatentStreamInput) else TensorLatentStream(latents)
         self._shape = None if isinstance(latents, LatentStreamInput) else tuple(latents["samples"].shape)
         self._pieces: Iterator[Tensor] | None = None
