@@ -102,3 +102,17 @@ def test_list_is_changed_in_place():
     residency.load_model_gpu(model)
     residency.unload_all_models()
     assert residency.current_loaded_models is kept == []
+
+
+def test_models_used_in_turns_are_loaded_together():
+    first, second = patcher(), patcher()
+    assert residency.load_together([first, second, first])
+    assert set(residency.loaded_models()) == {first, second}
+
+
+def test_models_that_do_not_fit_together_are_left_alone(monkeypatch):
+    monkeypatch.setattr(residency.devices, "get_total_memory", lambda device: residency.minimum_inference_memory() + 20)
+    far = torch.device("meta")
+    models = [ModelPatcher(Net(), far, CPU) for _ in range(2)]
+    assert not residency.load_together(models)
+    assert residency.loaded_models() == []
