@@ -128,6 +128,11 @@ class VideoWriter:
         height, width = int(image.shape[0]), int(image.shape[1])
         self._size = (height, width)
         choice = self.format.codec
+        if min(height, width) < choice.least_side:
+            raise MediaError(
+                f"{self.format.codec_name} needs sides of {choice.least_side} pixels, came {width}x{height}",
+                source="codec",
+            )
         self._has_alpha = image.shape[2] == 4 and choice.alpha_format is not None
         if self._has_alpha and choice.alpha_format is not None:
             self._pixel_format = choice.alpha_format
@@ -142,7 +147,8 @@ class VideoWriter:
         target: Any = self._target
         if isinstance(target, str):
             target = self._file = _Target(saving.open_output(target))
-        self._container = av.open(target, "w", format=place.muxer, options=dict(place.options))
+        options = {**place.options, "flush_packets": "1"}  # a packet is in the file when the encoder gave it
+        self._container = av.open(target, "w", format=place.muxer, options=options)
         for key, value in self._metadata.items():
             self._container.metadata[key] = value if isinstance(value, str) else json.dumps(value)
         stream = self._container.add_stream(choice.encoder, rate=self.frame_rate, options=self._options)

@@ -105,6 +105,31 @@ def test_a_file_is_the_same_on_every_run_for_any_width(tmp_path, container, fram
     assert len(contents) == 1
 
 
+@pytest.mark.parametrize("container", ["mkv", "mov"])
+def test_frames_of_intra_codecs_are_on_disk_when_the_next_one_comes(tmp_path, container):
+    path = tmp_path / f"a.{container}"
+    with VideoWriter(str(path), 24, format=container) as writer:
+        sizes = []
+        for frame in torch.rand(4, 64, 64, 3).split(1):
+            writer.write(frame)
+            sizes.append(path.stat().st_size)
+    assert sizes[0] > 0
+    assert sizes[0] < sizes[1] < sizes[2] < sizes[3]
+
+
+@pytest.mark.parametrize("side", [1, 3])
+@pytest.mark.parametrize("container", ["mp4", "webm", "mkv", "mov"])
+def test_tiny_pictures_are_written(tmp_path, container, side):
+    found = VideoFromFile(written(tmp_path / "a", torch.rand(2, side, side, 3), format=container))
+    assert found.get_components().images.shape[0] == 2
+
+
+def test_pictures_too_small_for_av1_name_the_codec(tmp_path):
+    with pytest.raises(MediaError) as caught:
+        written(tmp_path / "a.webm", clip(2, height=16), format="webm", codec="av1")
+    assert caught.value.source == "codec"
+
+
 def test_odd_sides_grow_by_a_repeated_row_and_column_where_the_pixels_need_it(tmp_path):
     images = clip(3, height=33, width=47)
     found = VideoFromFile(written(tmp_path / "a.mp4", images)).get_components().images
