@@ -242,3 +242,25 @@ def test_a_walk_from_the_first_visit_to_a_changed_setting(visit: Visit, start_se
     settings = json.loads((server.base / "user" / "default" / "comfy.settings.json").read_text())
     assert settings["Comfy.TextareaWidget.Spellcheck"] is True
     assert visit.problems == []
+
+
+STREAM_GRAPH = {
+    "1": {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 64, "batch_size": 24, "color": 99}},
+    "2": {"class_type": "ImageBatchToStream", "inputs": {"image": ["1", 0]}},
+    "3": {"class_type": "ImageStreamToBatch", "inputs": {"stream": ["2", 0], "batch_size": 4}},
+    "4": {"class_type": "PreviewImage", "inputs": {"images": ["3", 0]}},
+}
+
+
+def test_streams_have_a_colour_and_their_nodes_say_how_many_frames_they_did(visit: Visit) -> None:
+    visit.open()
+    page = visit.page
+    page.evaluate("graph => window.app.loadApiJson(graph, 'streams')", STREAM_GRAPH)
+    page.wait_for_function("() => window.app.graph.nodes.length === 4", timeout=TIMEOUT_MS)
+    colours = page.evaluate("() => window.app.canvas.default_connection_color_byType")
+    assert colours["IMAGE_STREAM"] != colours["LATENT_STREAM"]
+    page.get_by_role("button", name="Run", exact=True).click()
+    label = "() => window.app.graph.nodes.find(node => node.type === 'ImageStreamToBatch').codecFrames"
+    page.wait_for_function(f"() => ({label})()?.startsWith('24 frames')", timeout=TIMEOUT_MS)
+    visit.screenshot("streams")
+    assert visit.problems == []
