@@ -49,7 +49,7 @@ def pack_frame(frame: LatentFrame) -> list[Buffer]:
     prefix = bytes([0x80 | num_keys]) + _DATA_KEY + _bin_head(len(frame.data))
     suffix = (
         _SEQ_KEY
-        + msgpack.packb(frame.seq)
+        + _packed_uint32(frame.seq)
         + _KEYFRAME_KEY
         + _BOOL[frame.keyframe]
         + _DONE_KEY
@@ -58,6 +58,17 @@ def pack_frame(frame: LatentFrame) -> list[Buffer]:
     if frame.finish_reason is not None:
         suffix += _FINISH_REASON_KEY + msgpack.packb(frame.finish_reason)
     return [prefix, frame.data, suffix]
+
+
+def _packed_uint32(number: int) -> bytes:
+    """A whole number in its shortest form. Here, because a packer of the library takes 256 KiB for each."""
+    if number < 0x80:
+        return bytes((number,))
+    if number < 0x100:
+        return bytes((0xCC, number))
+    if number < 0x10000:
+        return b"\xcd" + number.to_bytes(2, "big")
+    return b"\xce" + number.to_bytes(4, "big")
 
 
 def unpack_map(message: Buffer) -> dict[str, Any]:

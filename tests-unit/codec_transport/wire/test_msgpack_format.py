@@ -154,3 +154,10 @@ def test_duplicate_keys_are_refused_at_any_depth():
 def test_anything_but_one_map_of_text_keys_is_a_remote_fault(message):
     with pytest.raises(RemoteProtocolError):
         unpack_map(message)
+
+
+@pytest.mark.parametrize("seq", [0, 1, 127, 128, 255, 256, 65535, 65536, 2**32 - 1])
+def test_numbers_are_written_in_the_shortest_form_that_the_library_would_choose(seq):
+    written = b"".join(pack_frame(LatentFrame(b"", seq, True, False)))
+    expected = {"data": b"", "seq": seq, "keyframe": True, "done": False}
+    assert written == msgpack.packb(expected)
