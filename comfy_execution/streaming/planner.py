@@ -26,6 +26,12 @@ class Left(Enum):
     RETURNS = "a value it gives at the end leads back into the chain"
     ALONE = "no neighbour of it can stream"
     LISTS = "it takes whole lists, or is async"
+    TOO_DEEP = "its chain has more nodes in a row than pulls can be nested"
+
+
+MAX_DEPTH = 64
+"""Nodes in a row that one chain may have: a pull is a nested call through all of them, about eight Python frames each,
+and Python allows a thousand."""
 
 
 class PlanView(Protocol):
@@ -67,15 +73,21 @@ class ChainPlan:
         order: list[str] = []
         seen: set[str] = set()
 
-        def visit(at: str) -> None:
+        stack = [(node_id, False)] if number is not None else []
+        while stack:
+            at, is_done = stack.pop()
+            if is_done:
+                order.append(at)
+                continue
+            if at in seen:
+                continue
             seen.add(at)
-            for reader in self.readers.get(at, ()):
-                if self.chain_of.get(reader.node_id) == number and reader.node_id not in seen:
-                    visit(reader.node_id)
-            order.append(at)
-
-        if number is not None:
-            visit(node_id)
+            stack.append((at, True))
+            stack += [
+                (reader.node_id, False)
+                for reader in self.readers.get(at, ())
+                if self.chain_of.get(reader.node_id) == number and reader.node_id not in seen
+            ]
         return order[::-1]
 
 
@@ -106,8 +118,11 @@ def plan_chains(view: PlanView, output_ids: Iterable[str]) -> ChainPlan:
     sizes: dict[int, int] = {}
     for number in numbers.values():
         sizes[number] = sizes.get(number, 0) + 1
+    deep = _too_deep(view, readers, numbers)
     for node_id, number in numbers.items():
-        if sizes[number] > 1:
+        if number in deep:
+            plan.left[node_id] = Left.TOO_DEEP
+        elif sizes[number] > 1:
             plan.chain_of[node_id] = number
         else:
             plan.left[node_id] = Left.ALONE
@@ -214,6 +229,29 @@ def _components(view: PlanView, readers: Mapping[str, list[Reader]], chain: set[
                 root[find(reader.node_id)] = find(node_id)
     numbers: dict[str, int] = {}
     return {node_id: numbers.setdefault(find(node_id), len(numbers)) for node_id in sorted(chain)}
+
+
+def _too_deep(
+    view: PlanView, readers: Mapping[str, list[Reader]], numbers: Mapping[str, int]
+) -> frozenset[int]:
+    """Chains with more than MAX_DEPTH nodes in a row."""
+    waiting = {
+        node_id: len({link.source_id for link in view.dependencies(node_id) if link.source_id in numbers})
+        for node_id in numbers
+    }
+    depth = dict.fromkeys(numbers, 1)
+    ready = [node_id for node_id, count in waiting.items() if not count]
+    deep: set[int] = set()
+    while ready:
+        node_id = ready.pop()
+        if depth[node_id] > MAX_DEPTH:
+            deep.add(numbers[node_id])
+        for reader_id in {reader.node_id for reader in readers.get(node_id, ()) if reader.node_id in numbers}:
+            depth[reader_id] = max(depth[reader_id], depth[node_id] + 1)
+            waiting[reader_id] -= 1
+            if not waiting[reader_id]:
+                ready.append(reader_id)
+    return frozenset(deep)
 
 
 def _takes_lists(spec: NodeSpec) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from comfy_execution.graph import Dependency
 from comfy_execution.node_spec import InputSpec, NodeSpec, OutputSpec
 from comfy_execution.streaming.contract import StreamRoles
-from comfy_execution.streaming.planner import Left, plan_chains
+from comfy_execution.streaming.planner import MAX_DEPTH, Left, plan_chains
 
 ROLES: dict[str, dict[str, Any]] = {
     "source": {"opens": True},
@@ -137,3 +137,23 @@ def test_nodes_that_take_whole_lists_stay_ordinary():
 def test_two_chains_have_two_numbers():
     found = plan("c", "f", a="source", b="scale image=a", c="save image=b", d="source", f="save image=d")
     assert len(set(found.chain_of.values())) == 2
+
+
+@pytest.mark.parametrize(
+    ("num_nodes", "is_chain"), [(MAX_DEPTH, True), (MAX_DEPTH + 1, False), (5000, False)]
+)
+def test_a_chain_deeper_than_pulls_can_nest_stays_ordinary(num_nodes, is_chain):
+    graph = {"n0": "source"}
+    graph |= {f"n{i}": f"scale image=n{i - 1}" for i in range(1, num_nodes - 1)}
+    last = f"n{num_nodes - 1}"
+    graph[last] = f"save image=n{num_nodes - 2}"
+    found = plan(last, **graph)
+    assert len(found.chain_of) == (num_nodes if is_chain else 0)
+    assert set(found.left.values()) == (set() if is_chain else {Left.TOO_DEEP})
+
+
+def test_a_wide_fan_is_not_deep():
+    graph = {"a": "source"} | {f"s{i}": "save image=a" for i in range(3 * MAX_DEPTH)}
+    found = plan(*(name for name in graph if name != "a"), **graph)
+    assert len(found.chain_of) == len(graph)
+    assert found.below("a")[0] == "a" and len(found.below("a")) == len(graph)
