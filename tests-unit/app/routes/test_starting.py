@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from served_app import PlainQueue
 
+from app.auth.gate import AuthMode
 from app.config import ServerConfig
 from app.engine import Engine
 from server import PromptServer, create_server
@@ -109,4 +110,12 @@ async def test_a_server_with_an_accelerator_asks_torch_first(data_folders: Path)
     server.add_routes()
     await server.start(verbose=False)
     assert (await waiting)[1]["devices"] == [{"name": "from the engine"}]
+    await server.stop()
+
+
+async def test_a_locked_server_asks_for_a_key_from_the_first_moment(data_folders: Path) -> None:
+    server = create_server(ServerConfig(port=0, plain_cpu=True, auth=AuthMode.ON))
+    await server.bind()
+    status, body = await get(server, "/system_stats")
+    assert (status, body["error"]["type"]) == (401, "unauthorized")
     await server.stop()
