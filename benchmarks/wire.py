@@ -30,7 +30,7 @@ def measure(only: list[str], rounds: int, num_prompts: int, side: int) -> dict[s
     """All sections that were asked for."""
     found: dict[str, Any] = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"numpy {np.__version__}, torch {torch.__version__}"
+        f"numpy {np.__version__}, torch {torch.__version__}, load {os.getloadavg()[0]:.0f} when it began"
     }
     if "speed" in only:
         found["speed"] = wire_speed.measure_speed(rounds)
