@@ -134,7 +134,9 @@ class LatentFrames(_Classes):
     def empty(self, like: Any | None, dimensions: tuple[int, int] | None) -> Any:
         """Zero frames like a chunk; without one (0,4,H/8,W/8) float32 on the CPU."""
         if like is not None:
-            return self.cut(like, 0, 0)
+            none = self.cut(like, 0, 0)
+            tensors = {key: value for key, value in none.items() if hasattr(value, "new_empty")}
+            return {**none, **{key: value.new_empty(value.shape) for key, value in tensors.items()}}
         import torch
 
         width, height = dimensions or (0, 0)

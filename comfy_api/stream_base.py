@@ -92,7 +92,7 @@ class FrameStreamInput(ABC):
                 f"do_pull({max_frames}) returned {length} frames; at most {max_frames} may come",
             )
         if length and self._last is None:
-            self._last = self.frame_ops.cut(chunk, 0, 0)
+            self._last = self.frame_ops.empty(chunk, None)  # of its own: a view would keep the whole chunk
         if length < max_frames:
             self._state = StreamState.ENDED
         return chunk if length else self.empty_chunk(chunk)

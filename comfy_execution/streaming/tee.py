@@ -160,7 +160,7 @@ class Lane:
         if frames < wanted:
             self.has_ended = True
         if self._end_chunk is None or not frames:
-            self._end_chunk = chunk if not frames else self.ops.cut(chunk, 0, 0)
+            self._end_chunk = chunk if not frames else self.ops.empty(chunk, None)
         if not frames:
             return
         if self.live:

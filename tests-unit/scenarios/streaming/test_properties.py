@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import weakref
 from typing import Any
 
 import pytest
@@ -158,3 +159,32 @@ def test_random_interrupts_and_errors_leave_nothing_open(seed):
 def test_sources_of_the_bench_are_what_they_claim():
     source = Counter("s", 5)
     assert [int(v) for v in source.pull(9).reshape(-1)] == [0, 1, 2, 3, 4]
+
+
+class Tracked(Counter):
+    """Knows how many of the chunks it handed over are still alive."""
+
+    def do_pull(self, max_frames):
+        chunk = super().do_pull(max_frames)
+        alive = LOG.seen.setdefault("alive", [])
+        alive[:] = [chunk_of for chunk_of in alive if chunk_of() is not None]
+        alive.append(weakref.ref(chunk))
+        LOG.seen["most"] = max(LOG.seen.get("most", 0), len(alive))
+        return chunk
+
+
+@pytest.mark.parametrize("n", [100, 400])
+@pytest.mark.parametrize("sink", ["save", "plain"])
+def test_the_engine_holds_no_more_than_a_few_chunks(n, sink):
+    classes = {"tracked": v1((S,), {"n": "INT"}, one(lambda uid, n: Tracked(uid, n)))}
+    prompt = {
+        "1": node("tracked", n=n),
+        "2": node("forward", value=["1", 0]),
+        "3": node("add", stream=["2", 0], v=0),
+        "4": node(sink, stream=["3", 0], name="a", chunk=8),
+        "5": node("save", stream=["1", 0], name="b", chunk=3),
+    }
+    with StreamBench(classes) as bench:
+        bench.stream(prompt)
+    assert LOG.files == {"a": list(range(n)), "b": list(range(n))}
+    assert LOG.seen["most"] <= 4
