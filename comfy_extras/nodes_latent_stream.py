@@ -110,15 +110,15 @@ class VAEEncodeStream(io.ComfyNode):
                     run.close()
 
         count = stream.frame_count if not hasattr(vae.first_stage_model, "open_encode") else None
-        return io.NodeOutput(
-            latent_stream(
-                latents,
-                sources=[stream],
-                dimensions=stream.get_dimensions(),
-                frame_count=count,
-                frame_rate=stream.frame_rate,
-            )
+        encoded = latent_stream(
+            latents,
+            sources=[stream],
+            dimensions=stream.get_dimensions(),
+            frame_count=count,
+            frame_rate=stream.frame_rate,
         )
+        encoded.models = (vae.patcher,)
+        return io.NodeOutput(encoded)
 
 
 class LatentStreamDecode(io.ComfyNode):

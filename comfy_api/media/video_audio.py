@@ -80,6 +80,11 @@ class AudioTrack:
         self._resampler: Any = None
         self._at = 0
 
+    @property
+    def stream(self) -> Any:
+        """PyAV's track."""
+        return self._stream
+
     def packets_until(self, time_s: Fraction) -> list[Any]:
         """Packets of the samples up to a time in seconds; the rest of the sound waits."""
         import av

@@ -16,6 +16,7 @@ from comfy_api.media.values import AudioInput
 from comfy_api.media.video import VideoCodec, VideoComponents, VideoContainer
 from comfy_api.media.video_formats import exact_rate
 from comfy_api.media.video_spans import cropped, trimmed
+from comfy_api.media.video_writer import VideoWriter
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -108,6 +109,7 @@ class VideoFromComponents(VideoInput):
 
     def __init__(self, components: VideoComponents) -> None:
         self._components = components
+        self._writers: dict[int, VideoWriter] = {}
 
     def get_components(self) -> VideoComponents:
         """The components this was made of; they are shared, not copied."""
@@ -126,3 +128,39 @@ class VideoFromComponents(VideoInput):
     ) -> None:
         """Encodes. Raises: MediaError naming fps, format, codec, audio or images; OSError of the file."""
         video_encode.encode(self, path, str(format), str(codec), metadata, bit_depth)
+
+    def save_start(
+        self,
+        path: str | io.BytesIO,
+        format: VideoContainer = VideoContainer.AUTO,
+        codec: VideoCodec = VideoCodec.AUTO,
+        metadata: dict[str, Any] | None = None,
+    ) -> tuple[Any, Any, Any, int, Fraction]:
+        """Begins a file for frames that come later, of this video's size, rate and sound; see `save_add`.
+
+        Gives the state that the other two steps take: container, picture track, sound track or None, sample rate
+        (0 without sound) and frame rate. A state that is never finalised leaves an unfinished file.
+        """
+        audio, rate = self._components.audio, self.get_frame_rate()
+        writer = VideoWriter(path, rate, format=str(format), codec=str(codec), audio=audio, metadata=metadata)
+        _, height, width, channels = self._components.images.shape
+        tracks = writer.begin(height, width, channels)
+        self._writers[id(tracks[0])] = writer
+        return *tracks, int(audio["sample_rate"]) if audio is not None else 0, rate
+
+    def save_add(self, container: Any, video_stream: Any, images: Tensor) -> None:
+        """Encodes a chunk (n,H,W,C). On an error the file is closed; removing it is the caller's."""
+        writer = self._writers[id(container)]
+        try:
+            writer.write(images)
+        except BaseException:
+            del self._writers[id(container)]
+            writer.abort()
+            raise
+
+    def save_finalize(
+        self, container: Any, video_stream: Any, audio_stream: Any, audio_rate: int, frame_rate: Fraction
+    ) -> None:
+        """Flushes encoders and closes the file."""
+        with self._writers.pop(id(container)) as writer:
+            writer.finish()

@@ -70,6 +70,16 @@ class VideoWriter:
         self._pixel_format, self._depth = self.format.codec.at_depth(bit_depth)
         self._has_alpha = False
 
+    def begin(self, height: int, width: int, channels: int = 3) -> tuple[Any, Any, Any]:
+        """Opens the file for frames of a size before the first one; gives PyAV's container and its two tracks.
+
+        The track of the sound is None where there is none.
+        """
+        import torch
+
+        self._open(torch.empty(height, width, channels))
+        return self._container, self._stream, self._track.stream if self._track is not None else None
+
     def write(self, images: Tensor) -> None:
         """Encodes a chunk (n,H,W,C) float 0..1, C 1, 3 or 4; it is read, never changed."""
         for image in images:

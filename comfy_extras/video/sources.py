@@ -119,7 +119,9 @@ class VAEDecodedImageStream(ImageStreamInput):
         self._run: chunked.DecodeRun | None = None
         self._rest: list[Tensor] = []
         count = self._latents.frame_count
-        if count is not None:
+        is_video = hasattr(vae.first_stage_model, "frames_total")
+        # of a stream of video latents nobody knows yet where one video ends and the next begins
+        if count is not None and not (is_video and self._shape is None):
             items = 1 if self._shape is None or len(self._shape) != 5 else self._shape[0]
             self.frame_count = items * chunked.decoded_frames(vae, count // items, self._shape)
 

@@ -276,6 +276,18 @@ def test_buffers_work_like_files():
     assert again.get_container_format().startswith("mov,mp4")
 
 
+def test_a_file_in_three_steps_is_the_file_in_one(tmp_path):
+    images, sound = clip(9), tone(0.4)
+    video = VideoFromComponents(Types.VideoComponents(images=images, frame_rate=Fraction(24), audio=sound))
+    video.save_to(str(tmp_path / "one.mp4"))
+    state = video.save_start(str(tmp_path / "three.mp4"))
+    assert state[3:] == (48_000, Fraction(24))
+    for part in images.split(4):
+        video.save_add(state[0], state[1], part)
+    video.save_finalize(*state)
+    assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "three.mp4").read_bytes()
+
+
 def test_lists_of_videos_play_one_after_another():
     parts = [
         VideoFromComponents(
