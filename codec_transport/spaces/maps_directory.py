@@ -84,6 +84,10 @@ def read_map(path: Path, known: dict[str, LatentSpace]) -> LatentSpace:
     facts = _facts(path)
     block = _scales_block(path, document)
     base = known.get(document["id"])
+    dictionaries = _dictionaries(path, document)
+    is_complete = _is_complete(document)
+    if base is not None and not dictionaries and not is_complete:
+        dictionaries = base.dictionaries  # they code bodies of the space, whatever its scales
     fields: Json = {
         "id": document["id"],
         "version": document["version"],
@@ -93,8 +97,8 @@ def read_map(path: Path, known: dict[str, LatentSpace]) -> LatentSpace:
         "vae_scale_factor": document.get("vae_scale_factor"),
         "keyframe_interval": _keyframe_interval(document, base),
         "decoder": _decoder(document),
-        "dictionaries": _dictionaries(path, document),
-        "document": content if _is_complete(document) else None,
+        "dictionaries": dictionaries,
+        "document": content if is_complete else None,
         **{key: kind(facts[key]) for key, kind in _FACTS.items() if key in facts},
     }
     if "modalities" in facts:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from codec_transport.errors import MapFileError
-from codec_transport.spaces.builtin import SD1_SPACE_ID, SDXL_SPACE_ID, builtin_spaces
+from codec_transport.spaces.builtin import DEMO_SPACE_ID, SD1_SPACE_ID, SDXL_SPACE_ID, builtin_spaces
 from codec_transport.spaces.maps_directory import spaces_with, with_dictionaries
 from codec_transport.spaces.registry import SpaceRegistry
 from codec_transport.spaces.space import VIDEO_LATENTS, ScalesOrigin, sha256_label
@@ -107,6 +107,12 @@ def test_dictionary_beside_a_map_replaces_the_one_that_shipped(maps):
     twice = with_dictionaries(maps, once)
     space = {space.id: space for space in twice}[SD1_SPACE_ID]
     assert [entry.content for entry in space.dictionaries] == [DICTIONARY]
+
+
+def test_new_scales_of_a_known_space_leave_its_dictionaries(maps):
+    before = {space.id: space for space in builtin_spaces()}[DEMO_SPACE_ID]
+    write(maps, map_of(DEMO_SPACE_ID))
+    assert loaded(maps)[DEMO_SPACE_ID].dictionaries == before.dictionaries != ()
 
 
 def test_map_may_list_its_dictionaries(maps):
