@@ -227,6 +227,7 @@ def add_codec_endpoints(server: PromptServer) -> None:
     from codec_transport.endpoints.context import CodecContext
     from codec_transport.endpoints.routes import add_routes
     from codec_transport.endpoints.stream_metrics import StreamMetrics
+    from codec_transport.spaces.decoder_files import shipped_decoders
     from codec_transport.spaces.registry import SpaceRegistry
     from comfy.progress import set_progress_bar_global_hook
     from comfy_execution.progress import ProgressHook
@@ -243,7 +244,7 @@ def add_codec_endpoints(server: PromptServer) -> None:
     context = CodecContext(
         runner=runs,
         models=models,
-        spaces=SpaceRegistry(_latent_spaces()),
+        spaces=SpaceRegistry(_latent_spaces(), decoder_files=shipped_decoders()),
         file_path=_ui_file,
         public_url=os.environ.get("CODEC_PUBLIC_URL"),
         metrics=StreamMetrics(server.context.metrics.registry),

@@ -8,6 +8,7 @@ import pytest
 
 from codec_transport.errors import UnknownSpaceError
 from codec_transport.spaces.builtin import DEMO_SPACE_ID, SD1_SPACE_ID
+from codec_transport.spaces.decoder_files import shipped_decoders
 from codec_transport.spaces.registry import SpaceRegistry
 from codec_transport.spaces.space import DecoderFile, sha256_label
 
@@ -55,3 +56,11 @@ def test_space_without_a_decoder_to_download_has_no_old_map(registry):
     for space_id in (SD1_SPACE_ID, "unknown/space"):
         with pytest.raises(UnknownSpaceError):
             registry.old_map(space_id, BASE)
+
+
+def test_demo_models_decoder_on_the_page_is_offered_with_its_hash(tmp_path):
+    assert shipped_decoders(tmp_path) == {}
+    (tmp_path / "demo-decoder.onnx").write_bytes(b"decoder")
+    ((decoder,),) = shipped_decoders(tmp_path).values()
+    assert (decoder.hash, decoder.size_bytes) == (sha256_label(b"decoder"), 7)
+    assert decoder.url == "/codec/assets/demo-decoder.onnx"
