@@ -73,7 +73,7 @@ class Fusion:
             self.decisions[node_id] = Fused(False, "streaming of ordinary nodes is switched off")
             return False
         if self._plan is None:
-            self._plan = plan_chains(self._view, self._outputs)
+            self._plan = self._planned()
         chains = self._plan
         if node_id not in chains.chain_of:
             left = chains.left.get(node_id)
@@ -84,6 +84,15 @@ class Fusion:
         if node_id not in self._streamed:
             self._decide(chains, plan, inputs)
         return node_id in self._streamed
+
+    def _planned(self) -> ChainPlan:
+        """The chains; none where the graph cannot be read whole (a node nobody will run may not describe itself)."""
+        try:
+            return plan_chains(self._view, self._outputs)
+        except Exception as error:
+            # Foreign classes are read here before their turn.
+            logger.warning("no node is streamed by itself: reading the graph raised %r", error)
+            return ChainPlan()
 
     def _decide(self, chains: ChainPlan, plan: CallPlan, inputs: Mapping[str, list[Any]]) -> None:
         below = chains.below(plan.node_id)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from comfy_api.streams import TensorImageStream
 from stream_nodes import IMAGE, LOG, Counter, File, N, T, frames, numbers, one, v1
+
+from comfy_api.streams import TensorImageStream
 
 
 def decode(self, n, uid):

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from comfy_execution.graph import Dependency
+from comfy_execution.node_runner import CallPlan
 from comfy_execution.node_spec import InputSpec, NodeSpec, OutputSpec
 from comfy_execution.streaming.contract import StreamRoles
+from comfy_execution.streaming.fusion import Fusion
 from comfy_execution.streaming.planner import MAX_DEPTH, Left, plan_chains
+from comfy_execution.streaming.policy import StreamMode, StreamPolicy
 
 ROLES: dict[str, dict[str, Any]] = {
     "source": {"opens": True},
@@ -157,3 +160,22 @@ def test_a_wide_fan_is_not_deep():
     found = plan(*(name for name in graph if name != "a"), **graph)
     assert len(found.chain_of) == len(graph)
     assert found.below("a")[0] == "a" and len(found.below("a")) == len(graph)
+
+
+class Unreadable(Graph):
+    """A graph with a class that raises when it is read."""
+
+    def spec(self, node_id: str) -> NodeSpec:
+        if self.kinds[node_id] == "broken":
+            raise ValueError("cannot describe itself")
+        return super().spec(node_id)
+
+
+@pytest.mark.parametrize("other", ["broken", "source"])
+def test_a_graph_that_cannot_be_read_whole_is_not_streamed(other, caplog):
+    view = Unreadable(a="source", b="scale image=a", c="save image=b other~=d", d=other)
+    fusion = Fusion(view, StreamPolicy(mode=StreamMode.ALWAYS))
+    fusion.begin(["c"])
+    call = CallPlan("p", "a", view.spec("a"), None, {})
+    assert fusion.streams(call, {}) is (other == "source")
+    assert ("cannot describe itself" in caplog.text) is (other == "broken")
