@@ -23,7 +23,7 @@ class Sweep(ImageStreamInput):
     def __init__(self, frames: int, width: int, height: int) -> None:
         super().__init__()
         self.frame_count, self.frame_rate = frames, Fraction(24)
-        self.width, self.height = width, height
+        self.frames, self.width, self.height = frames, width, height
 
     def get_dimensions(self) -> tuple[int, int]:
         return self.width, self.height
@@ -32,10 +32,10 @@ class Sweep(ImageStreamInput):
         self.at = 0
 
     def do_pull(self, max_frames: int) -> torch.Tensor:
-        count = min(max_frames, self.frame_count - self.at)
+        count = min(max_frames, self.frames - self.at)
         chunk = torch.zeros(count, self.height, self.width, 3)
         for i in range(count):
-            chunk[i, :, (self.at + i) * self.width // self.frame_count] = 1.0
+            chunk[i, :, (self.at + i) * self.width // self.frames] = 1.0
         self.at += count
         return chunk
 
@@ -65,14 +65,13 @@ class SweepStream(io.ComfyNode):
 
 def trails(stream: ImageStreamInput, decay: float) -> Iterator[torch.Tensor]:
     """Each frame with what is left of the frames before it."""
-    left = None
+    left: torch.Tensor | None = None
     for chunk in stream.chunks():
         out = chunk.clone()  # the chunk belongs to its producer: copy before changing
         for frame in out:
             if left is not None:
                 torch.maximum(frame, left * decay, out=frame)
-            left = frame
-        left = left.clone()
+            left = frame.clone()
         yield out
 
 
