@@ -68,6 +68,8 @@ class StreamPolicy:
     check_chunks: bool = False
     depth_first_lists: bool = False
     abandon_grace_s: float = 2.0
+    spill_directory: str | None = None
+    """Where frames go that the tees may not keep; None: the system's place for temporary files."""
     frame_kinds: Mapping[str, FrameOps] = field(default_factory=dict)
     modes: ThreadModes = field(default_factory=NoModes)
     hold_models: Callable[[Sequence[Any]], bool] = all_fit
@@ -88,6 +90,7 @@ class TeeBudget:
     def __init__(self, policy: StreamPolicy) -> None:
         self._in_frames = policy.tee_frames is not None
         self.limit = policy.tee_frames if policy.tee_frames is not None else policy.budget_bytes // TEE_SHARE
+        self.spill_directory = policy.spill_directory
         self.used = 0
         self.peak = 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from typing import Any, BinaryIO, cast
 
@@ -11,8 +12,8 @@ from comfy_execution.streaming.contract import FrameOps
 class SpillFile:
     """Chunks written one after another; read back by their position. Shrinks to nothing when all are dropped."""
 
-    def __init__(self, ops: FrameOps) -> None:
-        self._ops = ops
+    def __init__(self, ops: FrameOps, directory: str | None = None) -> None:
+        self._ops, self._directory = ops, directory
         self._file: BinaryIO | None = None
         self._end = 0
         self._kept = 0
@@ -20,7 +21,10 @@ class SpillFile:
     def write(self, chunk: Any) -> int:
         """Stores a chunk; gives its position. Raises: OSError of the file system."""
         if self._file is None:
-            self._file = cast(BinaryIO, tempfile.TemporaryFile(prefix="frames-"))  # noqa: SIM115 - `close` closes it
+            if self._directory is not None:
+                os.makedirs(self._directory, exist_ok=True)
+            made = tempfile.TemporaryFile(prefix="frames-", dir=self._directory)  # noqa: SIM115 - `close` closes it
+            self._file = cast(BinaryIO, made)
         position = self._end
         self._file.seek(position)
         self._ops.dump(chunk, self._file)

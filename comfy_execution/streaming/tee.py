@@ -135,7 +135,7 @@ class Lane:
         self._end_chunk: Any = None
         self._loaded: tuple[Block, Any] | None = None
         self._recent: Block | None = None
-        self._file = SpillFile(self.ops)
+        self._file = SpillFile(self.ops, tee.budget.spill_directory)
 
     @property
     def live(self) -> list[Branch]:

@@ -175,6 +175,15 @@ def test_a_spill_file_gives_its_space_back():
     file.close()
 
 
+def test_the_file_is_where_the_policy_says(tmp_path):
+    tee, _ = tee_of(100, tee_frames=4, spill_directory=str(tmp_path / "made" / "here"))
+    a, _ = reader(tee, "a"), reader(tee, "b")
+    a.pull(50)
+    assert tee.lanes[0].spilled_frames and (tmp_path / "made" / "here").is_dir()
+    tee.close(aborted=False)
+    assert list((tmp_path / "made" / "here").iterdir()) == []
+
+
 def test_chunks_follow_from_the_budget():
     policy = StreamPolicy(budget_bytes=8000)
     assert policy.chunk_for(100) == 10 and policy.chunk_for(10_000) == 1
