@@ -156,6 +156,7 @@ def stream_policy() -> Any:
         frame_kinds=FRAME_KINDS,
         modes=TorchModes(),
         hold_models=residency.load_together,
+        spill_directory=folder_paths.get_temp_directory(),
     )
 
 
