@@ -35,17 +35,19 @@ def subtract_keyframe(now: Int8Array, then: Int8Array, spare: Sequence[Int8Array
     return is_clamped
 
 
-def pack_nibbles(integers: Int8Array, out: npt.NDArray[np.uint8]) -> None:
+def pack_nibbles(integers: Int8Array, out: npt.NDArray[np.uint8], spare: Sequence[Int8Array]) -> None:
     """Two integers to a byte, the earlier one low; a last odd one leaves the high nibble 0.
 
     Whole pairs are taken as words of two bytes, low byte first: the low nibble stays, that of the high byte
-    moves down by four, and what is above the first byte is dropped.
+    moves down by four, and what is above the first byte is dropped. spare: two rows of the length of
+    `integers`, overwritten.
     """
     num_pairs = len(integers) // 2
-    words = integers[: 2 * num_pairs].view("<u2")
-    packed = np.right_shift(words, 4)
+    words, packed, low = (row[: 2 * num_pairs].view("<u2") for row in (integers, spare[0], spare[1]))
+    np.right_shift(words, 4, out=packed)
     np.bitwise_and(packed, 0xF0, out=packed)
-    np.bitwise_or(packed, np.bitwise_and(words, 0x0F), out=packed)
+    np.bitwise_and(words, 0x0F, out=low)
+    np.bitwise_or(packed, low, out=packed)
     np.copyto(out[:num_pairs], packed, casting="unsafe")
     if len(integers) % 2:
         out[num_pairs] = int(integers[-1]) & 0x0F

@@ -26,6 +26,7 @@ class NumpyArithmetic:
         self._stream = stream
         self._levels = np.float32(stream.layout.levels)
         self._scratch: _Float32 = np.empty((stream.num_channels, stream.channel_size), np.float32)
+        self._spare = tuple(self._scratch.view(np.int8).reshape(4, -1))  # the same memory as rows of bytes
 
     def raw(self, latent: npt.NDArray[Any], *, saturate: bool) -> EncodedFrame:
         """Little-endian values of the stream's dtype."""
@@ -52,7 +53,7 @@ class NumpyArithmetic:
         if self._stream.layout.is_packed:
             integers = np.empty(work.size, np.int8)
             self._quantise(work, scales32, integers, clamp=may_exceed)
-            pack_nibbles(integers, body)
+            pack_nibbles(integers, body, self._spare)
         else:
             integers = body.view(np.int8)
             self._quantise(work, scales32, integers, clamp=may_exceed)
@@ -65,15 +66,14 @@ class NumpyArithmetic:
         integers = np.empty(work.size, np.int8)
         scales32 = _on_host(keyframe.scales)
         self._quantise(work, scales32, integers, clamp=bool((maxima > scales32).any()))
-        # the floats of the scratch frame are no longer needed: four rows of bytes
-        spare = tuple(work.view(np.int8).reshape(4, -1))
+        # the floats of the scratch frame are no longer needed
         is_clamped = subtract_keyframe(
-            integers, _on_host(keyframe.integers), spare, self._stream.layout.levels
+            integers, _on_host(keyframe.integers), self._spare, self._stream.layout.levels
         )
         payload = integers.view(np.uint8)
         if self._stream.layout.is_packed:
             payload = np.empty((work.size + 1) // 2, np.uint8)
-            pack_nibbles(integers, payload)
+            pack_nibbles(integers, payload, self._spare)
         return EncodedFrame(payload.data, self._fit(maxima), has_clamped_residuals=is_clamped)
 
     def bad_channels(self, latent: npt.NDArray[Any]) -> tuple[int, ...]:

@@ -77,7 +77,7 @@ class CpuTorchArithmetic(TorchArithmetic):
         out = torch.from_numpy(integers).view(self._shape)
         self._quantise_values(values, block, out, clamp=scales is not None and bool((own > scales).any()))
         if is_packed:
-            pack_nibbles(integers, payload[head:])
+            pack_nibbles(integers, payload[head:], self._spare)
         keyframe = KeyframeState(integers, block.astype(np.float32))
         return EncodedFrame(payload.data, is_finite=True, keyframe=keyframe)
 
@@ -96,7 +96,7 @@ class CpuTorchArithmetic(TorchArithmetic):
         payload = integers.view(np.uint8)
         if self._stream.layout.is_packed:
             payload = np.empty((len(integers) + 1) // 2, np.uint8)
-            pack_nibbles(integers, payload)
+            pack_nibbles(integers, payload, self._spare)
         return EncodedFrame(payload.data, is_finite, has_clamped_residuals=is_clamped)
 
     def _maxima(self, values: npt.NDArray[np.float16]) -> npt.NDArray[np.int16]:

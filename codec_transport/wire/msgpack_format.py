@@ -30,6 +30,7 @@ NeedDataType = Literal[NeedData.NEED_DATA]
 MAX_NESTING = 4  # a header is a map holding one array; two more levels for keys of later versions
 MAX_VALUES = 1024  # a header has under 30; bounds the work that one message can ask for
 
+_PACKER_BYTES = 1024  # where a packer starts; its own start of 256 KiB is twice a frame
 _DATA_KEY = msgpack.packb("data")
 _SEQ_KEY = msgpack.packb("seq")
 _KEYFRAME_KEY = msgpack.packb("keyframe")
@@ -40,7 +41,7 @@ _BOOL = {False: b"\xc2", True: b"\xc3"}
 
 def pack_header(header: LatentStreamHeader) -> list[Buffer]:
     """The header as one buffer."""
-    return [msgpack.packb(header_to_map(header))]
+    return [msgpack.packb(header_to_map(header), buf_size=_PACKER_BYTES)]
 
 
 def pack_frame(frame: LatentFrame) -> list[Buffer]:
@@ -56,12 +57,12 @@ def pack_frame(frame: LatentFrame) -> list[Buffer]:
         + _BOOL[frame.done]
     )
     if frame.finish_reason is not None:
-        suffix += _FINISH_REASON_KEY + msgpack.packb(frame.finish_reason)
+        suffix += _FINISH_REASON_KEY + msgpack.packb(frame.finish_reason, buf_size=_PACKER_BYTES)
     return [prefix, frame.data, suffix]
 
 
 def _packed_uint32(number: int) -> bytes:
-    """A whole number in its shortest form. Here, because a packer of the library takes 256 KiB for each."""
+    """A whole number in its shortest form. Here, because it is done for every frame."""
     if number < 0x80:
         return bytes((number,))
     if number < 0x100:

@@ -45,6 +45,6 @@ def test_clamping_is_told_exactly(now, then, levels, is_clamped):
 def test_packing_puts_the_earlier_integer_low(size):
     integers = RANDOM.integers(-8, 8, size).astype(np.int8)
     out = np.full((size + 1) // 2, 0xFF, np.uint8)
-    pack_nibbles(integers, out)
+    pack_nibbles(integers, out, list(np.empty((2, size), np.int8)))
     padded = [*(int(value) & 15 for value in integers), *([0] * (size % 2))]
     assert out.tolist() == [low | high << 4 for low, high in zip(padded[0::2], padded[1::2], strict=True)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -153,3 +155,20 @@ def test_order_is_kept():
 def test_interval_below_one_is_refused():
     with pytest.raises(LocalProtocolError):
         writer_for("delta+int8", interval=0)
+
+
+@pytest.mark.parametrize("pipeline", ["delta+int8", "delta+int4", "int8-adaptive"])
+def test_long_stream_takes_the_memory_of_a_few_frames(pipeline):
+    shape, num_frames = (16, 64, 64), 120
+    frames = [np.random.default_rng(seed).standard_normal(shape).astype(np.float16) for seed in range(2)]
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        writer = LatentStreamWriter(LatentStreamEncoder("a/b", shape, "fp16", pipeline))
+        writer.header()
+        for i in range(num_frames):
+            writer.frame(frames[i % 2], last=i == num_frames - 1)
+        peak = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+    assert peak <= 4 * frames[0].nbytes + 32 * 1024  # and the small objects of a stream
