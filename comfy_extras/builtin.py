@@ -8,6 +8,7 @@ from __future__ import annotations
 from comfy_extras.core import CORE_MODULES
 
 EXTRA_MODULES: tuple[str, ...] = (
+    "comfy_extras.nodes_audio",
     "comfy_extras.nodes_codec",
     "comfy_extras.nodes_compositing",
     "comfy_extras.nodes_conditioning_frames",

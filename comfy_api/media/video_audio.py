@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 6: "5.1", 8: "7.1"}
 USUAL_RATE = 48_000
+MP3_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
 
 
@@ -74,6 +75,8 @@ class AudioTrack:
             rate = self._rate if self._rate in OPUS_RATES else USUAL_RATE
         elif encoder == "aac":
             rate = self._rate if 8_000 <= self._rate <= 96_000 else USUAL_RATE
+        elif encoder == "libmp3lame":
+            rate = self._rate if self._rate in MP3_RATES else USUAL_RATE
         else:
             rate = self._rate
         self._stream = container.add_stream(encoder, rate=rate, layout=self._layout)

@@ -61,7 +61,8 @@ class SavedAudios:
         return {"audio": self.results}
 
 
-def _metadata_of(cls: type[ComfyNode] | None) -> dict[str, str]:
+def metadata_of(cls: type[ComfyNode] | None) -> dict[str, str]:
+    """Prompt and workflow of the running node as files carry them."""
     if cls is None:
         return {}
     return metadata_text(cls.hidden.prompt, cls.hidden.extra_pnginfo)
@@ -85,7 +86,7 @@ class ImageSaveHelper:
     ) -> list[SavedResult]:
         """One PNG per image."""
         kind = FolderType(folder_type).value
-        saved = save_pngs(images, filename_prefix, kind, _metadata_of(cls), compress_level)
+        saved = save_pngs(images, filename_prefix, kind, metadata_of(cls), compress_level)
         return [SavedResult(name, subfolder, kind) for name, subfolder in saved]
 
     @staticmethod
@@ -110,7 +111,7 @@ class ImageSaveHelper:
         compress_level: int = png.SAVE_LEVEL,
     ) -> SavedResult:
         """All images as the frames of one animated PNG."""
-        content = encode_apng(images, fps, _metadata_of(cls), compress_level)
+        content = encode_apng(images, fps, metadata_of(cls), compress_level)
         return _save_one(content, images, filename_prefix, folder_type, ".png")
 
     @staticmethod
@@ -135,7 +136,7 @@ class ImageSaveHelper:
         method: int,
     ) -> SavedResult:
         """All images as the frames of one animated WebP."""
-        content = encode_webp(images, fps, _metadata_of(cls), lossless, quality, method)
+        content = encode_webp(images, fps, metadata_of(cls), lossless, quality, method)
         return _save_one(content, images, filename_prefix, folder_type, ".webp")
 
     @staticmethod
