@@ -13,7 +13,7 @@ mkdir -p training/demo_model/state
 [ -f training/demo_model/state/text.pt ] || "$python" -m training.demo_model.train_text
 "$python" -m training.demo_model.train_vae --until 6500
 "$python" -m training.demo_model.train_vae --until 10000 --sizes 128:6:3,256:2:1 --cooldown
-"$python" -m training.demo_model.train_unet --until 150000
+"$python" -m training.demo_model.train_unet --until 140000
 "$python" -m training.demo_model.train_unet --until 200000 --cooldown
 "$python" -m training.demo_model.export
 "$python" -m training.demo_model.evaluate
