@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from training.demo_model.design import LATENT_CHANNELS, VAE_FACTOR
@@ -19,6 +20,9 @@ from training.demo_model.design import LATENT_CHANNELS, VAE_FACTOR
 PREVIEW_MATRIX = torch.tensor(
     [[0.298, 0.207, 0.208], [0.187, 0.286, 0.173], [-0.158, 0.189, 0.264], [-0.184, -0.271, -0.473]]
 )
+FILE_NAME = "linear.safetensors"
+#: Training that goes on from shipped weights needs exactly their space; a new fit may turn out mirrored.
+SHIPPED_SPACE = Path(__file__).with_name(FILE_NAME)
 _ORDERS = ((0, 1, 2, 3), (1, 0, 3, 2), (2, 3, 0, 1), (3, 2, 1, 0))
 _SIGNS = ((1, 1, 1, 1), (-1, 1, 1, 1), (1, -1, 1, 1), (1, 1, -1, 1), (1, 1, 1, -1), (-1, -1, 1, 1))
 
@@ -68,12 +72,13 @@ class LinearLatents:
 
     def save(self, path: Path) -> None:
         """Writes the three tensors."""
-        torch.save({"mean": self.mean, "down": self.down, "up": self.up}, path)
+        save_file({"mean": self.mean, "down": self.down.contiguous(), "up": self.up.contiguous()}, str(path))
 
 
-def load_linear(path: Path) -> LinearLatents:
-    """What `save` wrote."""
-    return LinearLatents(**torch.load(path))
+def load_linear(state: Path) -> LinearLatents:
+    """The space that `fit_latents` left in the state folder, else the shipped model's own."""
+    fitted = state / FILE_NAME
+    return LinearLatents(**load_file(str(fitted if fitted.exists() else SHIPPED_SPACE)))
 
 
 def fit(batches: Sequence[Tensor], rng: random.Random) -> tuple[LinearLatents, dict[str, float]]:

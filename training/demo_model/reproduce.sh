@@ -9,7 +9,7 @@ python=${PYTHON:-python}
 export OMP_NUM_THREADS=1
 mkdir -p training/demo_model/state
 [ -f training/demo_model/state/emoji.npz ] || "$python" -m training.demo_model.emoji
-[ -f training/demo_model/state/linear.pt ] || "$python" -m training.demo_model.fit_latents
+[ -f training/demo_model/state/linear.safetensors ] || "$python" -m training.demo_model.fit_latents
 [ -f training/demo_model/state/text.pt ] || "$python" -m training.demo_model.train_text
 "$python" -m training.demo_model.train_vae --until 6500
 "$python" -m training.demo_model.train_vae --until 10000 --sizes 128:6:3,256:2:1 --cooldown

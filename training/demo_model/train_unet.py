@@ -220,7 +220,7 @@ def main() -> None:
     args = parser.parse_args()
     setting = open_setting(args)
     run = start_run(setting, args)
-    train(run, setting, load_linear(setting.state / "linear.pt"), args)
+    train(run, setting, load_linear(setting.state), args)
 
 
 if __name__ == "__main__":

@@ -180,7 +180,7 @@ def main() -> None:
     parser.add_argument("--resume-from-checkpoint", type=Path)
     args = parser.parse_args()
     setting = open_setting(args)
-    train(VaeRun(setting, args), setting, load_linear(setting.state / "linear.pt"), args)
+    train(VaeRun(setting, args), setting, load_linear(setting.state), args)
 
 
 if __name__ == "__main__":
