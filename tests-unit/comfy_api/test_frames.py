@@ -97,8 +97,12 @@ def test_empty_chunks_keep_no_frames_alive():
     stream = IMAGE_FRAMES.batch_stream(torch.rand(9, 8, 8, 3))
     stream.pull(4)
     assert stream.empty_chunk().untyped_storage().nbytes() == 0
-    latent = LATENT_FRAMES.empty({"samples": torch.rand(2, 4, 8, 8), "noise_mask": torch.rand(2, 1, 8, 8)}, None)
-    assert latent["samples"].untyped_storage().nbytes() == latent["noise_mask"].untyped_storage().nbytes() == 0
+    latent = LATENT_FRAMES.empty(
+        {"samples": torch.rand(2, 4, 8, 8), "noise_mask": torch.rand(2, 1, 8, 8)}, None
+    )
+    assert (
+        latent["samples"].untyped_storage().nbytes() == latent["noise_mask"].untyped_storage().nbytes() == 0
+    )
 
 
 def test_digests_see_a_change():

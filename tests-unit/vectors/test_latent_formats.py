@@ -62,7 +62,9 @@ def test_facts_equal_the_reference(facts, name):
 def test_out_undoes_in(facts, name):
     latent_format = getattr(formats, name)()
     latent = _example(facts["example_shape"])
-    torch.testing.assert_close(latent_format.process_out(latent_format.process_in(latent)), latent, **TOLERANCE)
+    torch.testing.assert_close(
+        latent_format.process_out(latent_format.process_in(latent)), latent, **TOLERANCE
+    )
 
 
 def test_bases_equal_the_reference(facts, name):

@@ -111,7 +111,9 @@ def test_models_used_in_turns_are_loaded_together():
 
 
 def test_models_that_do_not_fit_together_are_left_alone(monkeypatch):
-    monkeypatch.setattr(residency.devices, "get_total_memory", lambda device: residency.minimum_inference_memory() + 20)
+    monkeypatch.setattr(
+        residency.devices, "get_total_memory", lambda device: residency.minimum_inference_memory() + 20
+    )
     far = torch.device("meta")
     models = [ModelPatcher(Net(), far, CPU) for _ in range(2)]
     assert not residency.load_together(models)
