@@ -28,6 +28,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 options.enable_args_parsing()
 
 from comfy.cli_args import args, unknown_arguments, without_effect  # noqa: E402 - parsing must be on before this import
+from comfy.memory.allocator import give_large_blocks_back  # noqa: E402 - as above
 from comfy_extras.prestartup import run_prestartup_scripts  # noqa: E402 - imports nothing heavy
 
 if TYPE_CHECKING:
@@ -409,6 +410,7 @@ def main() -> int:
         logger.warning("These flags are accepted and change nothing here: %s", " ".join(idle))
     folder_paths.set_date_folders(args.date_output_format if args.date_based_output else None)
     try:
+        give_large_blocks_back()
         apply_folders(folder_choices())
         if args.list_feature_flags:
             list_feature_flags()

@@ -73,6 +73,7 @@ def run_once(base: str, mode: str) -> Row:
     import asyncio
 
     import folder_paths
+    from comfy.memory.allocator import give_large_blocks_back
     from comfy_api.adapters import describe
     from comfy_api.frames import FRAME_KINDS
     from comfy_api.torch_modes import TorchModes
@@ -82,6 +83,7 @@ def run_once(base: str, mode: str) -> Row:
     from comfy_execution.validation import validate_prompt
     from comfy_extras.loading import load_builtin_nodes
 
+    give_large_blocks_back()  # as the server does at start
     folder_paths.configure(base)
     registry = Registry(describe)
     asyncio.run(load_builtin_nodes(registry))
