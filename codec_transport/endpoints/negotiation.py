@@ -339,9 +339,14 @@ class _Negotiation:
     def _codings(
         self, space: LatentSpace, stream_format: str, pipeline: str, version: ClientVersion
     ) -> tuple[str, ...]:
-        """The codings at hand, zstd among them where there is a dictionary and the client can be told of it."""
+        """The codings at hand, zstd among them where there is a dictionary and the client can be told of it.
+
+        A browser (`Sec-Fetch-Site`, which scripts cannot set) undoes codings itself, before any script could name
+        the dictionary: to it, zstd with one is a broken body.
+        """
         has_dictionary = space.dictionary_for(stream_format, pipeline) is not None
-        if has_dictionary and version >= ZSTD_SINCE and ZSTD in KNOWN_CODINGS:
+        is_browser = "sec-fetch-site" in self.headers
+        if has_dictionary and not is_browser and version >= ZSTD_SINCE and ZSTD in KNOWN_CODINGS:
             return (ZSTD, *self.codings)
         return self.codings
 

@@ -31,6 +31,8 @@ def live_once(store: Path, first: int, kill_after: int | None) -> list[str]:
     try:
         assert child.stdout is not None
         for line in child.stdout:
+            if not line.endswith("\n"):
+                break  # the kill came in the middle of the line: nothing was promised yet
             accepted.append(line.split()[1])
             if len(accepted) == kill_after:
                 child.kill()

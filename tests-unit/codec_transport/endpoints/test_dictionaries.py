@@ -70,6 +70,13 @@ async def test_a_client_from_before_dictionaries_gets_none(client, dictionary) -
     assert answer.headers["Content-Encoding"] == "gzip"
 
 
+async def test_a_browser_gets_a_coding_that_it_can_undo_by_itself(client, dictionary) -> None:
+    browser = {**ZSTD, "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}
+    answer = await client.post(URL, json=request(), headers=browser, auto_decompress=False)
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert "Codec-Zstd-Dict" not in answer.headers
+
+
 async def test_the_dictionary_is_in_the_map_and_at_its_address(client, dictionary) -> None:
     document = await (await client.get(f"/.well-known/codec/latents/{SPACE_ID}.json")).json()
     [entry] = document["zstd_dictionaries"]
