@@ -32,4 +32,6 @@ ensure_environment() {
     .venv/bin/python -m pip install --disable-pip-version-check \
         ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -r "$requirements"
     echo "$wanted" > "$stamp"
+    # every requirements file takes in the runtime's, so ./run after ./test has nothing to install
+    cat requirements.txt requirements.txt | cksum > .venv/.installed-requirements
 }
