@@ -31,11 +31,15 @@ from comfy.cli_args import args, unknown_arguments, without_effect  # noqa: E402
 from comfy.memory.allocator import give_large_blocks_back  # noqa: E402 - as above
 from comfy_extras.prestartup import run_prestartup_scripts  # noqa: E402 - imports nothing heavy
 
+STOP_GRACE_S = 10.0
+"""How long a stop waits for the running node: samplers look for an interrupt at each step."""
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from app.config import ServerConfig
     from codec_transport.spaces.space import LatentSpace
+    from comfy_execution.queue import PromptQueue
     from server import PromptServer
 
 logger = logging.getLogger("main")
@@ -161,8 +165,8 @@ def stream_policy() -> Any:
     )
 
 
-def start_engine(server: PromptServer) -> Any:
-    """Queue, executor and the engine's thread; gives the queue."""
+def start_engine(server: PromptServer) -> tuple[PromptQueue, threading.Thread]:
+    """Queue, executor and the engine's thread."""
     from app.durable_queue import QueueChoices, open_queue
     from app.engine import Engine
     from app.log_format import ENGINE_THREAD
@@ -186,7 +190,11 @@ def start_engine(server: PromptServer) -> Any:
     queue, server.number = open_queue(
         server,
         folder_paths.get_user_directory(),
-        QueueChoices(in_memory=args.queue_memory, resume=args.queue_resume, history_size=args.history_size),
+        QueueChoices(
+            in_memory=args.queue_memory or args.quick_test_for_ci,
+            resume=args.queue_resume,
+            history_size=args.history_size,
+        ),
     )
     cache_type, cache_arguments = cache_choice()
     # Packs wrap the engine's functions and methods, at any time and in the shape of old: found by name at each call.
@@ -219,7 +227,23 @@ def start_engine(server: PromptServer) -> Any:
         target=run_worker, args=(queue, executor, server, hooks), name=ENGINE_THREAD, daemon=True
     )
     thread.start()
-    return queue
+    return queue, thread
+
+
+async def stop_engine(queue: PromptQueue, thread: threading.Thread) -> None:
+    """Interrupts the running prompt and waits for the engine's thread to end, at most STOP_GRACE_S.
+
+    A thread that is inside torch while the interpreter goes down takes the process with it.
+    """
+    from comfy.interruption import interrupt_current_processing
+
+    queue.close()
+    interrupt_current_processing()
+    await asyncio.to_thread(thread.join, STOP_GRACE_S)
+    if thread.is_alive():
+        logger.warning("A node does not stop; the process ends without it")
+        logging.shutdown()
+        os._exit(0)
 
 
 def add_codec_endpoints(server: PromptServer) -> None:
@@ -281,14 +305,14 @@ async def serve() -> None:
 
     server = server_module.create_server(server_config())
     capture_output(server.logs)
-    queue = None
+    engine = None
     try:
         if not args.quick_test_for_ci:
             await server.bind()
         # torch takes seconds; what needs none is answered meanwhile
         await asyncio.to_thread(configure_devices)
         await load_nodes()
-        queue = start_engine(server)
+        engine = start_engine(server)
         add_codec_endpoints(server)
         server.add_routes()
         if args.quick_test_for_ci:
@@ -298,8 +322,8 @@ async def serve() -> None:
         await server.start(call_on_start=_announce)
         await asyncio.Event().wait()
     finally:
-        if queue is not None:
-            queue.close()
+        if engine is not None:
+            await stop_engine(*engine)
         await server.stop()
 
 
